@@ -1,4 +1,4 @@
-"""Encodes pictures as base64 PNG text, and decodes such text from untrusted files.
+"""Encodes pictures as PNG, also as base64 text, and decodes both from untrusted files.
 
 Every size is checked before data is decompressed.
 """
@@ -26,21 +26,30 @@ _KINDS: Final = {3: "8 bits RGB", 1: "8 bits grey"}
 
 
 def encode(picture: Pixels) -> str:
+    """Like `encode_file`, as base64 text."""
+    return base64.b64encode(encode_file(picture)).decode()
+
+
+def encode_file(picture: Pixels) -> bytes:
     """picture: (H, W, 3) RGB or (H, W) grey. Raises EngineError if it cannot be encoded."""
     bgr = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     success, content = cv2.imencode(".png", bgr)
     if not success:
         raise EngineError(f"a picture of shape {picture.shape} cannot be stored as PNG")
-    return base64.b64encode(content.tobytes()).decode()
+    return content.tobytes()
 
 
 def decode(text: Any, hw: tuple[int, int], channels: int, what: str) -> Pixels:
+    """Like `decode_file`, for the text of `encode`."""
+    return decode_file(decode_base64(text, what), hw, channels, what)
+
+
+def decode_file(content: bytes, hw: tuple[int, int], channels: int, what: str) -> Pixels:
     """Returns (H, W, 3) RGB for 3 channels, (H, W) grey for 1.
 
-    what: for messages, such as "a golden picture". Raises SpecError for text that `encode` cannot
-    have made from a picture of this size.
+    what: for messages, such as "a golden picture". Raises SpecError for content that `encode_file`
+    cannot have made from a picture of this size.
     """
-    content = decode_base64(text, what)
     if _header(content) != (hw[1], hw[0], *_HEADS[channels]):
         raise SpecError(f"{what} must be a complete PNG of {hw[1]}x{hw[0]}, {_KINDS[channels]}")
     flag = cv2.IMREAD_COLOR if channels == 3 else cv2.IMREAD_GRAYSCALE

@@ -134,8 +134,11 @@ def file_hash(path: Path) -> str:
         raise SpecError(f"engine file {path} cannot be read: {exc}") from exc
 
 
-def write_engine(path: Path, model: onnx.ModelProto, spec: EngineSpec) -> None:
+def write_engine(
+    path: Path, model: onnx.ModelProto, spec: EngineSpec, *, sync: bool = True
+) -> None:
     """Writes graph and spec as one file, completely or not at all. Other metadata is dropped.
+    sync: see write_whole.
 
     Raises SpecError if the spec belongs to another graph, EngineError if the file cannot be
     written.
@@ -145,4 +148,4 @@ def write_engine(path: Path, model: onnx.ModelProto, spec: EngineSpec) -> None:
     text = spec.to_json()
     checksum = hashlib.sha256(text.encode()).hexdigest()
     onnx.helper.set_model_props(model, {SPEC_KEY: text, SPEC_HASH_KEY: checksum})
-    write_whole(path, model.SerializeToString(), "engine file ", EngineError)
+    write_whole(path, model.SerializeToString(), "engine file ", EngineError, sync=sync)

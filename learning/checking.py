@@ -66,7 +66,7 @@ def unchecked_file(out: Path, graph: onnx.ModelProto, spec: EngineSpec) -> Itera
     """Writes the engine to a temporary file beside `out`, which is always deleted. The name of the
     file holds the process number: two processes may make the same engine."""
     path = out.with_name(f"{out.name}.{os.getpid()}.unchecked")
-    write_engine(path, graph, spec)
+    write_engine(path, graph, spec, sync=False)
     del graph  # it may be freed while the file is used
     try:
         yield path

@@ -193,7 +193,7 @@ def _drawing(job: EngineJob) -> dict[str, Any]:
 def _check(job: EngineJob, path: Path, spec: EngineSpec, model: Any) -> EngineSpec:
     """The spec with the figures of the check and golden pictures. path: of the unchecked engine."""
     options = job.options
-    pixels = checking.alter_pictures(job.normals.pixels, checking.PICTURES, options.seed)
+    pixels = checking.alter_pictures(job.normals.pixels, options.checked, options.seed)
     with contextlib.closing(OnnxEngine(path, threads=options.threads)) as engine:
         outputs = checking.run_engine(engine, pixels)
     # The engine is closed first, so that it and the reference do not need memory together.

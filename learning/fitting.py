@@ -1,8 +1,10 @@
 """Fits an engine from normal pictures: features, left-out scores, model, engine file."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,7 @@ from learning.job import BATCH, EngineJob, EngineResult, FitOptions, Progress
 from learning.methods.base import Embeddings
 from learning.normals import Normals, spread
 from learning.scoring import ScoredModel, fit_and_score, score_anomalous
+from learning.stored_pictures import store_pictures
 from learning.thresholds.choosing import check_supported, join_notes
 from learning.thresholds.folds import Scheme
 
@@ -26,9 +29,16 @@ MAX_EMBEDDING_BYTES: Final = 2_000_000_000
 
 
 def fit_engine(
-    normals: Normals, options: FitOptions, out: Path, progress: Progress
+    normals: Normals,
+    options: FitOptions,
+    out: Path,
+    progress: Progress,
+    *,
+    made_from: Mapping[str, Any] = MappingProxyType({}),
 ) -> EngineResult:
-    """Writes the engine file `out`. Raises ConfigError for options that do not fit the backbone or
+    """Writes the engine file `out`. made_from: for EngineSpec.trained_on, beside its usual values.
+
+    Raises ConfigError for options that do not fit the backbone or
     the pictures, DataError for too many pictures, and ParityError, leaving no file, if the engine
     does not compute what its method says."""
     normals = _limit_fitted(normals, options)
@@ -46,13 +56,15 @@ def fit_engine(
             anomalous = score_anomalous(job, scored.model, options.anomalous.pixels)
             scored = dataclasses.replace(scored, anomalous=anomalous)
         job.end_step("left out and fit")
+        if options.teachable:
+            store_pictures(out, normals.pixels)
         return finish_engine(
             job,
             scored,
             out,
             note=join_notes(_note(scored, normals), _note_of_defects(options)),
             selection=options.selection,
-            pictures=copies.describe(),
+            pictures={**copies.describe(), **made_from},
         )
 
 

@@ -14,6 +14,7 @@ from inspector.core.arrays import Image, Mask
 from inspector.core.errors import ConfigError, DataError
 from learning.anomalous import AnomalousPictures
 from learning.backbones.features import Features
+from learning.checking import PICTURES
 from learning.foreground.finding import LearnedForeground
 from learning.foreground.method import ForegroundMethod, ForegroundSource
 from learning.graph.maps import MapCanvas
@@ -46,7 +47,8 @@ class MakeOptions:
     backbone: file of the backbone; None for a method without one. sigma: of the map's smoothing, in
     map pixels. top_fraction: None for the method's default. rule: how the thresholds are chosen.
     threads: 0 lets the runtime choose. suspects: one of SUSPECTS, what the pictures are that
-    find_suspects returns. simulated: number of simulated defects. device: where features are
+    find_suspects returns. simulated: number of simulated defects. checked: number of altered
+    pictures that the engine file is checked with. device: where features are
     computed, cpu or cuda. foreground: of the good pictures; None: the whole region is judged.
     """
 
@@ -61,6 +63,7 @@ class MakeOptions:
     threads: int = 0
     suspects: str = ASK
     simulated: int = SIMULATED
+    checked: int = PICTURES
     device: str = "cpu"
     foreground: LearnedForeground | None = None
 
@@ -85,7 +88,8 @@ class FitOptions(MakeOptions):
     max_fitted: most pictures that are fitted; None for all. With the default scheme the others are
     held out. augment: whether few pictures get altered copies, see learning.augmentation.
     selection: how the method was chosen, for the spec. anomalous: pictures of real defects, for a
-    rule that needs them."""
+    rule that needs them. teachable: keep the good pictures beside the engine, see
+    learning.stored_pictures."""
 
     method: Method[Any]
     scheme: Scheme = field(default_factory=Scheme)
@@ -93,6 +97,7 @@ class FitOptions(MakeOptions):
     augment: str = "auto"
     selection: Selection | None = None
     anomalous: AnomalousPictures | None = None
+    teachable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

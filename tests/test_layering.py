@@ -163,6 +163,12 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         },
         {"numpy", "cv2", "scipy"},
     ),
+    "evaluation/teaching": (
+        # The paired figures are those of a replay.
+        {CORE, TOP, LEARNING, THRESHOLDS, "inspector.report", "inspector.store"}
+        | {"evaluation", "evaluation.replay", "evaluation.report", "evaluation.teaching"},
+        {"numpy", "cv2"},
+    ),
     "evaluation/acceptance": (
         {CORE, TOP, METRICS, DATASETS, LEARNING, SIMULATION, THRESHOLDS, "calibration"}
         | {"inspector.processing", "inspector.health", "inspector.synthetic.defect_shapes"}
@@ -242,6 +248,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         | {"inspector.report", "inspector.outputs.jpeg", "inspector.web"},
         {"anyio", "starlette", "uvicorn"},
     ),
+    "inspector/teaching": ({CORE, TOP, "inspector.teaching"}, set()),
     # Fitting, evaluating, studying and inspecting run their jobs with it.
     "inspector/fleet": ({CORE, FLEET}, {"ray"}),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
@@ -269,7 +276,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
                 for p in (
                     *("sources", "processing", "health", "measure", "outputs", "pipeline"),
                     *("tracking", "parts", "evidence", "explain", "report", "fleet", "store"),
-                    "web",
+                    *("teaching", "web"),
                 )
             ),
         },
@@ -280,6 +287,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, "inspector", "inspector.config", "inspector.outputs", "inspector.pipeline"}
         | {"inspector.render", "inspector.sources.options", "inspector.parts.options"}
         | {"inspector.store", "inspector.service", "inspector.service.selectors"}
+        | {"inspector.teaching", "engines"}
         # A unit names the script that it runs.
         | {"run_inspector"},
         {"yaml"},

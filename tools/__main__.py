@@ -21,6 +21,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "install-service": ("tools.install_service", "write a systemd unit that runs the inspection"),
     "fit": ("tools.fit", "make an engine from good pictures, without training"),
     "train": ("tools.train", "train an engine (GLASS or autoencoder; needs torch)"),
+    "refit": ("tools.refit", "add good pictures to an engine, and accept or undo that"),
     "evaluate": ("tools.evaluate", "measure how good an engine is on test pictures"),
     "benchmark": ("tools.benchmark", "fit and evaluate a method on a public data set"),
     "compare": ("tools.compare", "compare engines on the same pictures"),

@@ -29,7 +29,7 @@ def report(result: EngineResult, pages: Mapping[str, str] = MappingProxyType({})
     lines = {
         "engine": f"{result.path}, {result.file_bytes / 1e6:.1f} MB, "
         f"{sum(result.seconds.values()):.1f} s",
-        "fit record": f"{fit_record_path(result.path)}; only adding pictures later needs it",
+        "fit record": f"{fit_record_path(result.path)}; only refit needs it",
         "pictures": f"{_count(trained['count'])} of {trained['name']}, "
         f"{trained['unreadable']} unreadable, {trained['empty']} empty, "
         f"{trained['copies']} copies, {trained['unused']} not used, "

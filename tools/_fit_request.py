@@ -62,6 +62,7 @@ class FitRequest:
                 read_again=read_again if arguments.size is None else None,
                 keep_similar=arguments.keep_similar,
                 augment=arguments.augment,
+                teachable=arguments.teachable,
                 progress=bars.advance,
                 **self.options,
             )

@@ -55,6 +55,7 @@ NOT_IN_THE_ENGINE: Final = (
     "seconds",
     "overwrite",
     "no_sheet",
+    "teachable",
     "workers",
     "ray",
 )
@@ -241,6 +242,11 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         "--no-sheet",
         action="store_true",
         help="do not write the contact sheet NAME.sheet.png and the page NAME.selection.html",
+    )
+    add(
+        "--teachable",
+        action="store_true",
+        help="store the good pictures beside the engine, so that refit needs no original files",
     )
     add_overwrite_option(parser)
     add("--threads", type=int, default=0, help="threads of the runtime; 0: it chooses")

@@ -52,6 +52,10 @@ def _values(arguments: argparse.Namespace) -> dict[str, Any]:
         return {"name": arguments.name}
     if arguments.kind == "acknowledge":
         return {"alarm": arguments.alarm}
+    if arguments.kind == "accept_engine":
+        return {"candidate": str(arguments.candidate.absolute())}
+    if arguments.kind in ("refit", "undo_engine"):
+        return {} if arguments.engine is None else {"engine": str(arguments.engine.absolute())}
     if arguments.kind != "thresholds":
         return {}
     limits = {"image_threshold": arguments.image, "pixel_threshold": arguments.pixel}
@@ -92,6 +96,14 @@ def _parser() -> CommandParser:
         thresholds.add_argument(f"--{name}", metavar="SCORE", help=help_text)
     acknowledge = kinds.add_parser("acknowledge", help="acknowledge an alarm by name")
     acknowledge.add_argument("alarm", type=int, metavar="NUMBER")
+    for kind, text in (
+        ("refit", "make a candidate with the pictures answered as fine"),
+        ("undo_engine", "use the former file of an engine again"),
+    ):
+        engine = kinds.add_parser(kind, help=text)
+        engine.add_argument("engine", nargs="?", type=Path, metavar="ENGINE")
+    accept = kinds.add_parser("accept_engine", help="use a candidate in place of its engine")
+    accept.add_argument("candidate", type=Path, metavar="CANDIDATE")
     return parser
 
 

@@ -10,13 +10,12 @@ from typing import Final
 import numpy as np
 
 from evaluation.replay.change_tables import ChangeTables
+from evaluation.replay.fails import FailChange, compare_fails
 from evaluation.replay.matching import FrameChange, compare_frame
 from evaluation.replay.pictures import Gallery, PictureOfChange
 from evaluation.replay.recorded import Record, RecordedRun
 from evaluation.replay.statistics import (
-    FailChange,
     SizeChange,
-    compare_fails,
     compare_sizes,
     rank_correlation,
 )

@@ -1,40 +1,18 @@
-"""Paired comparisons: how many verdicts changed, and by how much sizes changed."""
+"""Paired comparisons: by how much sizes and scores changed."""
 
-import math
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest, rankdata
+from scipy.stats import rankdata
 
-from learning.metrics.intervals import clopper_pearson, percentile_interval
+from learning.metrics.intervals import percentile_interval
 
 Floats = npt.NDArray[np.float64]
 
 RESAMPLES: Final = 2000
 SEED: Final = 1
-
-Z: Final = 1.959964
-"""Of a two-sided 95 % interval of the normal distribution."""
-
-
-@dataclass(frozen=True, slots=True)
-class FailChange:
-    """frames: judged PASS or FAIL both times. pass_to_fail, fail_to_pass: numbers of frames; their
-    intervals are the exact ones of their shares (Clopper and Pearson, 95 %). difference: share of
-    FAIL in the replay minus that in the run; None without frames. interval: 95 %. p: two-sided, of
-    the exact test by McNemar (Psychometrika 12, 1947).
-    """
-
-    frames: int
-    pass_to_fail: int
-    fail_to_pass: int
-    pass_to_fail_interval: tuple[float, float]
-    fail_to_pass_interval: tuple[float, float]
-    difference: float | None
-    interval: tuple[float, float] | None
-    p: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +30,6 @@ class SizeChange:
     interval: tuple[float, float] | None
     median_share: float
     share_interval: tuple[float, float] | None
-
-
-def compare_fails(frames: int, pass_to_fail: int, fail_to_pass: int) -> FailChange:
-    """The interval of the difference is the adjusted one by Bonett and Price (British Journal of
-    Mathematical and Statistical Psychology 65, 2012), which holds for few frames too."""
-    counts = (frames, pass_to_fail, fail_to_pass)
-    exact = (clopper_pearson(pass_to_fail, frames), clopper_pearson(fail_to_pass, frames))
-    if not frames:
-        return FailChange(*counts, *exact, None, None, None)
-    more, fewer = ((count + 1) / (frames + 2) for count in counts[1:])
-    middle = more - fewer
-    half = Z * math.sqrt((more + fewer - middle**2) / (frames + 2))
-    changed = pass_to_fail + fail_to_pass
-    return FailChange(
-        *counts,
-        *exact,
-        (pass_to_fail - fail_to_pass) / frames,
-        (max(middle - half, -1.0), min(middle + half, 1.0)),
-        float(binomtest(pass_to_fail, changed).pvalue) if changed else 1.0,
-    )
 
 
 def compare_sizes(unit: str, frame_ids: Floats, old: Floats, new: Floats) -> SizeChange:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
 from engines.options import RuntimeOptions
+from inspector.core.mode import MODES, OPEN
 from inspector.core.schema import Between, Matches, OneOf
 from inspector.core.secrets import mask_values
 from inspector.evidence.options import EvidenceOptions
@@ -19,9 +20,10 @@ from inspector.parts.options import PartOptions, RollOptions
 from inspector.pipeline.options import PipelineOptions
 from inspector.processing.postprocess import VerdictOptions
 from inspector.report.options import ReportOptions
-from inspector.service.options import LOCKED, OPEN, RecipeOptions, ServiceOptions
+from inspector.service.options import RecipeOptions, ServiceOptions
 from inspector.sources.options import SourceOptions
 from inspector.store.options import StoreOptions
+from inspector.teaching.options import TeachingOptions
 from inspector.tracking.options import TrackingOptions
 from inspector.web.options import WebViewOptions
 
@@ -96,7 +98,8 @@ class Config:
     service: ServiceOptions = field(default_factory=ServiceOptions)
     recipes: RecipeOptions = field(default_factory=RecipeOptions)
     web: WebViewOptions = field(default_factory=WebViewOptions)
-    mode: Annotated[str, OneOf(OPEN, LOCKED)] = OPEN
+    teaching: TeachingOptions = field(default_factory=TeachingOptions)
+    mode: Annotated[str, OneOf(*MODES)] = OPEN
     sources: tuple[SourceEntry, ...] = ()
 
     @property

@@ -5,10 +5,12 @@ from inspector.service.line_notice import LineNotice
 from inspector.service.notify import Notifier
 from inspector.service.resuming import Resuming
 from inspector.service.selectors.kinds import Selectors
+from inspector.service.teaching import Teaching
 
 
 def attend(line: Line, notifier: Notifier) -> None:
     """Adds the attendants, before the line runs. Raises ConfigError if one cannot be made."""
+    Teaching(line)
     base, store = line.config.base, line.store.store
     resuming = Resuming(line, store, base.output.dir)
     line.interruptions = resuming.stages

@@ -11,9 +11,9 @@ from loguru import logger
 
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import ConfigError, InspectorError
+from inspector.core.mode import check_open
 from inspector.core.schema import build
 from inspector.service.line_state import describe
-from inspector.service.options import LOCKED
 from inspector.service.preparing import Plan
 from inspector.service.settings import ThresholdSetting
 from inspector.store.requests import Request
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PERIOD_S: Final = 0.2
 """Time between two looks for requests."""
 
-TEACHING: Final = ("thresholds", "accept_engine", "undo_engine")
+TEACHING: Final = ("thresholds", "refit", "accept_engine", "undo_engine")
 """Kinds that `mode: locked` refuses."""
 
 AT_ONCE: Final = ("stop", "acknowledge", "status")
@@ -132,8 +132,8 @@ class RequestDesk:
         try:
             if do is None:
                 raise ConfigError(f"this line cannot do {request.kind!r:.70}")
-            if request.kind in TEACHING and self._line.plan.base.mode == LOCKED:
-                raise ConfigError(f"mode is locked: {request.kind} is refused")
+            if request.kind in TEACHING:
+                check_open(self._line.plan.base.mode)
             do(request)
         except InspectorError as exc:
             self._refuse(request, str(exc))

@@ -8,9 +8,6 @@ from inspector.core.schema import AtLeast, OneOf
 END: Final = "end"
 WAIT: Final = "wait"
 
-OPEN: Final = "open"
-LOCKED: Final = "locked"
-
 
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:

@@ -21,7 +21,7 @@ class HistoryFilter:
     """Which inspections; None or an empty tuple: all.
 
     from_utc, to_utc: wall time with a zone in ISO 8601; to_utc is excluded. kind: "production" or
-    "check". feedback: "fine", "missed", or "any".
+    "check". feedback: "fine", "missed", or "any". engine_hashes: sha256 of engine files.
     """
 
     from_utc: str | None = None
@@ -33,6 +33,7 @@ class HistoryFilter:
     run_id: str | None = None
     kind: str | None = None
     feedback: str | None = None
+    engine_hashes: tuple[str, ...] = ()
 
 
 def conditions(
@@ -46,7 +47,11 @@ def conditions(
     """
     runs, values = ["1"], list[Any]()
     rows, row_values = list[str](), list[Any]()
-    for column, allowed in (("source", filter.sources), ("recipe", filter.recipes)):
+    for column, allowed in (
+        ("source", filter.sources),
+        ("recipe", filter.recipes),
+        ("engine_hash", filter.engine_hashes),
+    ):
         if allowed:
             runs.append(f"r.{column} IN ({_marks(allowed)})")
             values += allowed

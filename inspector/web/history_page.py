@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from inspector.report.markup import Markup, element
-from inspector.store.history import HistoryFilter, InspectionRow, VerdictCount
+from inspector.store.filters import HistoryFilter
+from inspector.store.history import InspectionRow, VerdictCount
 from inspector.web.fields import choice_field, text_field, time_field
 from inspector.web.layout import (
     address,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def start_web_view(options: WebViewOptions, store: Store, line: LineView) -> "WebView":
-    """Makes a WebView and starts it. Raises ConfigError, also if its libraries are not installed."""
+    """Makes a WebView and starts it. Raises ConfigError, also without its libraries."""
     try:
         from inspector.web.view import WebView
     except ModuleNotFoundError as exc:

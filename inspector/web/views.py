@@ -17,8 +17,8 @@ from inspector.store.audit import find_changes
 from inspector.store.database import Store
 from inspector.store.events import StoredRun, find_stored_runs
 from inspector.store.feedback import find_frame_feedback
+from inspector.store.filters import HistoryFilter
 from inspector.store.history import (
-    HistoryFilter,
     InspectionRow,
     ScoredFrame,
     count_verdicts,

@@ -46,6 +46,7 @@ def fit(
     budget_s: float | None = None,
     read_again: "ReadNormals | None" = None,
     augment: str = "auto",
+    teachable: bool = False,
     progress: "Progress | None" = None,
     **options: Any,
 ) -> "EngineResult":
@@ -88,6 +89,8 @@ def fit(
         side; None tries no finer input.
     augment: "auto" also fits altered copies of few pictures (learning.augmentation); "none" does
         not.
+    teachable: also write the good pictures, at the engine's input size, to the folder NAME.pictures
+        beside the engine, so that pictures can be added without the original files.
     progress: is called with step, pictures done since the last call, and their total.
     options: of the method, such as radius="all"; text is read as on the command line.
 
@@ -191,6 +194,7 @@ def fit(
         threads=threads,
         suspects=suspects,
         augment=augment,
+        teachable=teachable,
     )
     result = fit_engine(normals, fit_options, path, progress or ignore)
     return dataclasses.replace(result, choice=choice)

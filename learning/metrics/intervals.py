@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 CONFIDENCE: Final = 0.95
 
@@ -12,8 +12,8 @@ CONFIDENCE: Final = 0.95
 def clopper_pearson(successes: int, trials: int) -> tuple[float, float]:
     """Exact 95 % interval of a rate; (0, 1) without trials."""
     tail = (1 - CONFIDENCE) / 2
-    low = 0.0 if successes == 0 else beta.ppf(tail, successes, trials - successes + 1)
-    high = 1.0 if successes == trials else beta.ppf(1 - tail, successes + 1, trials - successes)
+    low = 0.0 if successes == 0 else betaincinv(successes, trials - successes + 1, tail)
+    high = 1.0 if successes == trials else betaincinv(successes + 1, trials - successes, 1 - tail)
     return float(low), float(high)
 
 
@@ -21,7 +21,7 @@ def lowest_share(successes: int, trials: int, confidence: float = CONFIDENCE) ->
     """Exact lower bound of a rate, one-sided (Clopper-Pearson); 0 without successes."""
     if successes == 0:
         return 0.0
-    return float(beta.ppf(1 - confidence, successes, trials - successes + 1))
+    return float(betaincinv(successes, trials - successes + 1, 1 - confidence))
 
 
 def fewest_trials(share: float, misses: int = 0) -> int:

@@ -105,13 +105,18 @@ class LeftOut:
         )
 
 
+def usual_folds(count: int) -> int:
+    """Number of folds for n pictures, unless a person names another."""
+    return count if count <= SINGLES else FOLDS
+
+
 def split_folds(count: int, *, ordered: bool, seed: int, folds: int | None = None) -> list[Indices]:
     """Parts of 0..count-1. ordered: contiguous blocks, for frames of one stream, whose neighbours
     are nearly the same; otherwise drawn at random. Raises ConfigError for more folds than
     pictures."""
     if folds is not None and folds > count:
         raise ConfigError(f"{folds} folds need as many good pictures, not {count}")
-    parts = folds or (count if count <= SINGLES else FOLDS)
+    parts = folds or usual_folds(count)
     order = np.arange(count) if ordered else np.random.default_rng(seed).permutation(count)
     return [np.sort(part) for part in np.array_split(order, parts)]
 

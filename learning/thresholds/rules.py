@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import beta
+from scipy.special import betainc, betaincinv
 
 from engines.spec import describe_odds
 from inspector.core.errors import ConfigError
@@ -273,13 +273,13 @@ def rank_of_promise(count: int, promise: float, *, unit: str = PICTURES) -> int:
             f"{describe_odds(least)}"
         )
     ranks = np.arange(1, count + 1)
-    confident = beta.cdf(promise, count + 1 - ranks, ranks) >= CONFIDENCE - 1e-9
+    confident = betainc(count + 1 - ranks, ranks, promise) >= CONFIDENCE - 1e-9
     return int(ranks[confident][0])
 
 
 def promise_of_rank(count: int, rank: int, confidence: float = CONFIDENCE) -> float:
     """The largest share of normal pictures above the score of this rank, with this confidence."""
-    return float(beta.ppf(confidence, count + 1 - rank, rank))
+    return float(betaincinv(count + 1 - rank, rank, confidence))
 
 
 def least_promise(count: int) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from evaluation.formats import fraction
-from evaluation.replay.statistics import compare_fails
+from evaluation.replay.fails import compare_fails
 from evaluation.results import MetricValue
 from learning.datasets.types import TEST, TRAIN, VALIDATION, ClassData
 from studies.shift.analysis import ADAPTATION, COMPARED, DEGRADATION, Analysis

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy.stats import multinomial
 
+from evaluation.replay.fails import compare_fails
 from evaluation.replay.matching import compare_frame
-from evaluation.replay.statistics import compare_fails, compare_sizes, rank_correlation
+from evaluation.replay.statistics import compare_sizes, rank_correlation
 
 
 @pytest.mark.parametrize(("more", "fewer"), [(0, 0), (1, 0), (8, 0), (3, 9), (10, 10), (0, 25)])

@@ -13,7 +13,8 @@ from inspector.store.audit import add_change, find_changes
 from inspector.store.database import Store
 from inspector.store.events import find_stored_runs
 from inspector.store.feedback import find_feedback
-from inspector.store.history import HistoryFilter, find_defects, find_inspections
+from inspector.store.filters import HistoryFilter
+from inspector.store.history import find_defects, find_inspections
 from inspector.store.schema import FORMAT
 
 FORMAT_1 = Path(__file__).with_name("format_1.sql")

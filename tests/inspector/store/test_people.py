@@ -13,7 +13,8 @@ from inspector.store.alarms import acknowledge_alarm, find_alarms, is_release_lo
 from inspector.store.audit import add_change, find_changes
 from inspector.store.database import Store
 from inspector.store.feedback import add_feedback, find_feedback
-from inspector.store.history import HistoryFilter, find_inspections
+from inspector.store.filters import HistoryFilter
+from inspector.store.history import find_inspections
 from inspector.store.requests import (
     add_request,
     answer_request,

@@ -1,0 +1,1 @@
+"""Compares a candidate with the engine that it may replace."""

@@ -1,0 +1,1 @@
+"""Starts the refit of an engine while a line works."""

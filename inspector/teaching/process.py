@@ -1,0 +1,114 @@
+"""Starts a refit in another process with low priority, so that it does not slow the inspection."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from engines.engine_changes import candidate_path
+from inspector.core.errors import EngineError
+from inspector.core.mode import check_open
+from inspector.teaching.options import TeachingOptions
+
+PRIORITY: Final = 15
+"""Nice value of the process, 0 to 19."""
+
+MOST_TEXT: Final = 4000
+"""Characters of its messages that are returned, from the end."""
+
+_PACKAGES: Final = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class RefitOutcome:
+    """How a refit ended. done: there is a candidate. text: for people; the reason if there is none.
+    candidate, page: its file and the page of the comparison. result: the JSON values of
+    docs/teaching.md. All three are None if there is no candidate."""
+
+    done: bool
+    text: str
+    candidate: Path | None = None
+    page: Path | None = None
+    result: dict[str, Any] | None = None
+
+
+class RefitProcess:
+    """A refit that works in another process. Use it from one thread."""
+
+    def __init__(self, engine: Path, arguments: Sequence[str]) -> None:
+        self._candidate = candidate_path(engine)
+        self._json = self._candidate.with_suffix(".json")
+        self._log = self._candidate.with_suffix(".log")
+        path = os.pathsep.join([str(_PACKAGES), *filter(None, sys.path)])
+        with self._log.open("wb") as log:  # a full pipe would stop the process
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "tools", "refit", str(engine), *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
+                start_new_session=True,  # Ctrl-C in the terminal is for the parent only
+            )
+        if hasattr(os, "setpriority"):
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, PRIORITY)
+        self._outcome: RefitOutcome | None = None
+
+    def poll(self) -> RefitOutcome | None:
+        """The outcome; None while the refit works."""
+        if self._outcome is None and self._process.poll() is not None:
+            self._outcome = self._read()
+        return self._outcome
+
+    def wait(self, timeout_s: float | None = None) -> RefitOutcome:
+        """Raises EngineError if it takes longer."""
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired as exc:
+            raise EngineError(f"the refit takes longer than {timeout_s:g} s") from exc
+        outcome = self.poll()
+        assert outcome is not None
+        return outcome
+
+    def stop(self) -> None:
+        """Ends the refit, if it still works. The engine is not changed."""
+        self._process.kill()
+        self._process.wait()
+
+    def _read(self) -> RefitOutcome:
+        text = self._log.read_text(encoding="utf-8", errors="replace").strip()[-MOST_TEXT:]
+        if self._process.returncode != 0:
+            return RefitOutcome(False, text or f"it ended with code {self._process.returncode}")
+        result = json.loads(self._json.read_text(encoding="utf-8"))
+        return RefitOutcome(
+            True, text, self._candidate, self._candidate.with_suffix(".html"), result
+        )
+
+
+def start_refit(
+    engine: Path,
+    *,
+    mode: str,
+    options: TeachingOptions,
+    store: Path | None = None,
+    normal: Sequence[Path] = (),
+) -> RefitProcess:
+    """Starts `line-inspector refit` for the engine.
+
+    store: its answers "fine" and "missed" are used. normal: more pictures of good product. Raises
+    ConfigError in the mode locked.
+    """
+    check_open(mode)
+    # The mode was checked here; the working folder may have the configuration of another line.
+    arguments = ["--config", os.devnull, "--threads", str(options.threads)]
+    arguments += ["--compare", str(options.compare)]
+    if store is not None:
+        arguments += ["--store", str(store)]
+    if named := [*options.normal, *map(str, normal)]:
+        arguments += ["--normal", *named]
+    if options.full:
+        arguments.append("--full")
+    return RefitProcess(engine, arguments)
