@@ -18,8 +18,8 @@ from inspector.core.types import Verdict
 from inspector.outputs.folder import LOG, SUMMARY
 from inspector.store.database import Store
 from inspector.store.events import find_events, find_stored_runs
-from inspector.store.follower import Follower
 from inspector.store.filters import HistoryFilter
+from inspector.store.follower import Follower
 from inspector.store.history import find_defects, find_inspections, read_measured
 
 COUNT = "SELECT COUNT(*), COUNT(DISTINCT frame_id) FROM inspections"
