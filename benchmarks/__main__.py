@@ -21,6 +21,7 @@ NAMES = (
     "fleet",
     "explanations",
     "killed_lines",
+    "store",
 )
 
 

@@ -36,6 +36,7 @@ class KilledStores:
 
 def kill_stores(folder: Path, *, kills: int, seed: int) -> KilledStores:
     """Kills each program after 1 to 150 frames. Every start reads the logs of the killed ones."""
+    folder.mkdir(parents=True, exist_ok=True)
     choose = random.Random(seed)
     confirmed: list[list[int]] = []
     ahead = behind = 0
