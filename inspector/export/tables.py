@@ -10,8 +10,9 @@ from inspector.core.errors import ConfigError, SinkError
 from inspector.core.tables import CsvOptions
 from inspector.outputs.files import LineFile, TableFile
 from inspector.store.database import Store
+from inspector.store.file_hashes import find_file_hash
 from inspector.store.filters import HistoryFilter
-from inspector.store.history import InspectionRow, find_defects, find_hash, iterate_inspections
+from inspector.store.history import InspectionRow, find_defects, iterate_inspections
 
 Row = dict[str, Any]
 
@@ -105,7 +106,8 @@ def _inspection(store: Store, row: InspectionRow) -> Row:
     for name in ("folder", "snapshot", "original"):
         values[name] = None if values[name] is None else str(values[name])
     if row.original is not None:
-        values["original_sha256"] = find_hash(store, row, row.original)
+        digest = find_file_hash(store, row.run_id, row.source, row.original)
+        values["original_sha256"] = digest
     return values
 
 

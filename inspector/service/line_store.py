@@ -33,7 +33,7 @@ class LineStore:
 
     def __init__(self, config: Config) -> None:
         path = store_path(config)
-        self.store = Store(path)
+        self.store = Store(path, thorough=True)
         self.folder = path.parent
         self._follower: Follower | None = None
         self._failure: str | None = None

@@ -21,7 +21,7 @@ START_MS = 1_769_860_800_000
 
 
 class LogOfRun:
-    """Writes the log of one source of a run, line by line. recipe: its name."""
+    """Writes the log of one source of a run, line by line. more: fields of RunInfo."""
 
     def __init__(
         self,
@@ -29,7 +29,6 @@ class LogOfRun:
         *,
         run_id: str = "r1",
         source: str = "main",
-        recipe: str | None = None,
         **more: Any,
     ) -> None:
         config = {"verdict": {"rule": "score"}, "output": {}}
@@ -39,7 +38,6 @@ class LogOfRun:
         self.seq = 1
         self._sink = JsonLogSink(folder / LOG)
         self._sink.open(self.run)
-        self._recipe = recipe
 
     def add(self, *items: Inspection | Event) -> "LogOfRun":
         for item in items:
@@ -53,10 +51,6 @@ class LogOfRun:
 
     def finish(self, files: Mapping[str, Any] | None = None, **more: Any) -> Path:
         self._sink.close()
-        if self._recipe is not None:  # this version writes no recipes
-            path = self.folder / LOG
-            name = f'"recipe_id":"{self._recipe}"'
-            path.write_text(path.read_text().replace('"recipe_id":null', name))
         counts = {"captured": self.seq // 2, "dropped": 0, "missing": 0}
         values = {"status": "finished", "ended_utc": self.run.started_utc} | counts | more
         write_summary(self.folder, values | {"evidence": {"files": files or {}}})

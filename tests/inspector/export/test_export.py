@@ -38,7 +38,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     7 ERROR, 8 PASS with a missed defect, 9 FAIL that was fine, 10 FAIL whose original was changed.
     """
     folder = tmp_path_factory.mktemp("export")
-    log = LogOfRun(folder / "runs/a", recipe="lid")
+    log = LogOfRun(folder / "runs/a", recipe_id="lid")
     for number in range(4):
         log.add(frame(number, part_id="=1+1" if number == 0 else None))
     log.add(frame(4, Verdict.FAIL, defects=(MARK,), score=3.25))

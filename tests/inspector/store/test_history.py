@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from output_parts import defect
+from report_runs import scratch
 from store_runs import START_MS, LogOfRun, follow, frame, frames, open_store, rows
 
 from inspector.core.clock import utc_text
 from inspector.core.errors import ConfigError
+from inspector.core.file_hash import state_of
 from inspector.core.types import Verdict
 from inspector.outputs.folder import LOG
 from inspector.store.database import Store
@@ -21,6 +23,7 @@ from inspector.store.history import (
     find_inspections,
     last_scores,
 )
+from inspector.store.pictures import find_pictures
 
 HOUR = 3_600_000
 
@@ -31,13 +34,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     later. Run r3: a check."""
     base = tmp_path_factory.mktemp("history")
     for source in ("left", "right"):
-        log = LogOfRun(base / f"runs/1/{source}", source=source, recipe="lid")
+        log = LogOfRun(base / f"runs/1/{source}", source=source, recipe_id="lid")
         for number in range(10):
             verdict = Verdict.FAIL if number == 4 else Verdict.PASS
             part = f"p{number // 5}" if source == "left" else None
             log.add(frame(number, verdict, part_id=part, defects=(defect(),) * (number == 4)))
         log.finish()
-    log = LogOfRun(base / "runs/2", run_id="r2", recipe="cap", image_threshold=2.0)
+    log = LogOfRun(base / "runs/2", run_id="r2", recipe_id="cap", engine_hash="e2")
     late = [frame(n, ms=START_MS + 5 * HOUR + n) for n in range(9)]
     log.add(*late, frame(9, Verdict.ERROR, ms=START_MS + 5 * HOUR + 9)).finish()
     LogOfRun(base / "runs/3", run_id="r3").add(*frames(2)).finish()
@@ -66,6 +69,7 @@ def count(store: Store, **values: Any) -> int:
         ({"verdicts": ("PASS", "ERROR")}, 30),
         ({"part_id": "p1"}, 5),
         ({"run_id": "r2"}, 10),
+        ({"engine_hashes": ("e2", "e7")}, 10),
         ({"run_id": "other"}, 0),
         ({"kind": "check"}, 2),
         ({"kind": "production"}, 30),
@@ -113,6 +117,10 @@ def test_a_frame_has_the_pictures_that_exist_now(tmp_path: Path) -> None:
         follow(store, tmp_path / "a")
         row = find_inspection(store, "r1", "main", 3)
         assert row is not None
+        assert [(p.kind, p.sha256) for p in find_pictures(store, row)] == [
+            ("original", None),
+            ("snapshot", None),
+        ]
         assert str(row.snapshot) == "snapshots/frame_00000003_FAIL.jpg"
         assert str(row.original) == "originals/frame_00000003.bmp"
         (tmp_path / "a/snapshots/frame_00000003_FAIL.jpg").unlink()
@@ -120,6 +128,32 @@ def test_a_frame_has_the_pictures_that_exist_now(tmp_path: Path) -> None:
         assert row is not None
         assert row.snapshot is None
         assert find_inspection(store, "r1", "main", 4) is None
+
+
+def test_pictures_of_a_frame_and_of_its_tracks_have_their_hashes(tmp_path: Path) -> None:
+    names = [
+        "defects/d7.jpg",
+        "defects/frame_00000000_defect_1.jpg",
+        "explained/frame_00000000_heatmap.png",
+        "originals/frame_00000000.png",
+    ]
+    log = LogOfRun(tmp_path / "a")
+    log.add(frame(0, Verdict.FAIL, defects=(scratch(0, 1.0, track_id="r1/main/d7"),)), frame(1))
+    files = {}
+    for name in (*names, "defects/d8.jpg", "originals/frame_00000001.png"):
+        path = tmp_path / "a" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(name.encode())
+        files[name] = state_of(name.encode()).plain()
+    log.finish(files | {"snapshots/frame_00000000_FAIL.jpg": files[names[0]]})
+    with open_store(tmp_path / "store.sqlite") as store:
+        follow(store, tmp_path / "a")
+        row = find_inspection(store, "r1", "main", 0)
+        assert row is not None
+        pictures = find_pictures(store, row)
+    assert [str(picture.path) for picture in pictures] == names
+    assert [picture.kind for picture in pictures] == ["defect", "defect", "explained", "original"]
+    assert all(p.sha256 == files[str(p.path)]["sha256"] for p in pictures)
 
 
 @pytest.mark.parametrize(
