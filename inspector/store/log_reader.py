@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Final
 
 from inspector.core.chain import LINE_TAIL_BYTES
 from inspector.core.clock import utc_ms
+from inspector.core.errors import SinkError
 from inspector.outputs.folder import LOG, SUMMARY
 from inspector.store.database import Store
 from inspector.store.log_rows import Batch, RunFacts, file_row, header_row, read_lines
@@ -64,6 +65,8 @@ class LogReader:
         except FileNotFoundError:
             if self._run is not None or has_ended:
                 self._end(MISSING, f"{path} was removed before it was read to its end")
+        except SinkError:  # of the store
+            raise
         except OSError as exc:
             self._end(MISSING, f"{path} cannot be read: {exc.strerror}")
         return False
@@ -122,11 +125,8 @@ class LogReader:
                 "SELECT id, folder FROM runs WHERE run_id = ? AND source = ?",
                 (values["run_id"], values["source"]),
             ).fetchone()
-            if row is not None and row[1] != folder and (self._store.locate(row[1]) / LOG).exists():
-                other = self._store.locate(row[1])
-                self._end(MISSING, f"{self.folder} is a copy of {other}: it is not read", db)
-                return False
-            if row is None:
+            other = None if row is None else self._store.locate(row[1])
+            if other is None:
                 db.execute(
                     "UPDATE runs SET state = ?, note = ? WHERE folder = ?",
                     (REPLACED, "a later run replaced its log", folder),
@@ -135,9 +135,13 @@ class LogReader:
                 values |= {"tail": line[-LINE_TAIL_BYTES:]}
                 names, marks = ", ".join(values), ", ".join("?" * len(values))
                 db.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(values.values()))
-            else:
+            elif row[1] == folder or not (other / LOG).exists():
                 db.execute("UPDATE runs SET folder = ? WHERE id = ?", (folder, row[0]))
-            self._run = _load(db, values["run_id"], values["source"])
+            else:
+                self._end(MISSING, f"{self.folder} is a copy of {other}: it is not read")
+                return False
+            run = _load(db, values["run_id"], values["source"])
+        self._run = run
         return True
 
     def _read_again(self, file: BinaryIO, run: RunFacts) -> None:
@@ -145,7 +149,7 @@ class LogReader:
         example in a power cut. Then the rows of the lost lines are removed."""
         file.seek(0)
         if not _is_header_of(file.readline(), run):
-            self._set_state(REPLACED, "another log replaced the log of this run")
+            self._set_state(run, REPLACED, "another log replaced the log of this run")
             self._run = None
             return
         size = os.fstat(file.fileno()).st_size
@@ -191,24 +195,16 @@ class LogReader:
                 (*row, *counts, run.key),
             )
             _write_files(db, run, changes)
-            self._end(COMPLETE, self.note, db)
+        self._end(COMPLETE, self.note)
 
-    def _end(self, state: str, note: str | None, db: sqlite3.Connection | None = None) -> None:
-        self.note, self.is_ended = note, True
-        if db is None:
-            self._set_state(state, note)
-        else:
-            self._write_state(db, state, note)
-
-    def _set_state(self, state: str, note: str | None) -> None:
-        with self._store.transaction(sync=False) as db:
-            self._write_state(db, state, note)
-
-    def _write_state(self, db: sqlite3.Connection, state: str, note: str | None) -> None:
+    def _end(self, state: str, note: str | None) -> None:
         if self._run is not None:
-            db.execute(
-                "UPDATE runs SET state = ?, note = ? WHERE id = ?", (state, note, self._run.key)
-            )
+            self._set_state(self._run, state, note)
+        self.note, self.is_ended = note, True
+
+    def _set_state(self, run: RunFacts, state: str, note: str | None) -> None:
+        with self._store.transaction(sync=False) as db:
+            db.execute("UPDATE runs SET state = ?, note = ? WHERE id = ?", (state, note, run.key))
 
 
 def _is_header_of(line: bytes, run: RunFacts) -> bool:

@@ -368,3 +368,27 @@ def test_only_the_newest_inspections_stay(store: Store, tmp_path: Path) -> None:
     assert rows(store, "SELECT COUNT(*) FROM defects") == [(2,)]
     follow(store)
     assert rows(store, "SELECT COUNT(*) FROM inspections") == [(15,)]
+
+
+def test_a_full_disk_stops_only_the_store_until_there_is_space(
+    store: Store, tmp_path: Path
+) -> None:
+    log = LogOfRun(tmp_path / "a").add(*frames(3))
+    with store.transaction() as db:
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+        db.execute(f"PRAGMA max_page_count = {pages}")
+    with warnings_of() as warnings:
+        follower = Follower(store, 0.001)
+        follower.watch(tmp_path / "a")
+        log.add(*frames(3000, 3)).finish()
+        while follower.failure is None:
+            pass
+    assert "database or disk is full" in follower.failure
+    assert "inspecting continues, and the logs are complete" in warnings[0]
+    assert len(warnings) == 1
+    with store.transaction() as db:
+        db.execute("PRAGMA max_page_count = 1000000")
+    follower.stop()
+    assert follower.failure is None
+    assert rows(store, COUNT) == [(3003, 3003)]
+    assert find_stored_runs(store)[0].state == "complete"
