@@ -13,9 +13,8 @@ from inspector.core.errors import DataError, SinkError
 from inspector.core.files import write_whole
 from inspector.store.database import Store
 from inspector.store.feedback import FINE, MISSED
-from inspector.store.file_hashes import find_file_hash
 from inspector.store.filters import HistoryFilter
-from inspector.store.history import InspectionRow, iterate_inspections, read_measured
+from inspector.store.history import InspectionRow, find_hash, iterate_inspections, read_measured
 
 NO_ORIGINAL: Final = "have no original picture (output.originals keeps them)"
 NO_VERDICT: Final = "are ERROR, so nothing is known about their product"
@@ -96,7 +95,7 @@ def _read(store: Store, row: InspectionRow) -> ExportedPicture | str:
         hw = read_header(content).hw
     except (OSError, DataError):
         return DAMAGED
-    expected = find_file_hash(store, row.run_id, row.source, row.original)
+    expected = find_hash(store, row, row.original)
     if expected is not None and expected != hashlib.sha256(content).hexdigest():
         return CHANGED
     name = f"{row.run_id}_{row.source}_{row.original.name}"

@@ -10,9 +10,8 @@ from inspector.core.errors import ConfigError, SinkError
 from inspector.core.tables import CsvOptions
 from inspector.outputs.files import LineFile, TableFile
 from inspector.store.database import Store
-from inspector.store.file_hashes import find_file_hash
 from inspector.store.filters import HistoryFilter
-from inspector.store.history import InspectionRow, find_defects, iterate_inspections
+from inspector.store.history import InspectionRow, find_defects, find_hash, iterate_inspections
 
 Row = dict[str, Any]
 
@@ -106,8 +105,7 @@ def _inspection(store: Store, row: InspectionRow) -> Row:
     for name in ("folder", "snapshot", "original"):
         values[name] = None if values[name] is None else str(values[name])
     if row.original is not None:
-        digest = find_file_hash(store, row.run_id, row.source, row.original)
-        values["original_sha256"] = digest
+        values["original_sha256"] = find_hash(store, row, row.original)
     return values
 
 

@@ -154,6 +154,17 @@ def find_defects(store: Store, run_id: str, source: str, frame_id: int) -> list[
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
+def find_hash(store: Store, row: InspectionRow, path: Path) -> str | None:
+    """SHA-256 of a file of the run in hex, as its log states it; None if it states none."""
+    with store.read() as db:
+        found_row = db.execute(
+            "SELECT lower(hex(f.sha256)) FROM runs r JOIN files f ON f.run = r.id "
+            "WHERE r.run_id = ? AND r.source = ? AND f.path = ?",
+            (row.run_id, row.source, path.as_posix()),
+        ).fetchone()
+    return None if found_row is None else found_row[0]
+
+
 def count_verdicts(store: Store, filter: HistoryFilter, *, by: str) -> list[VerdictCount]:
     """Counts in order of the groups. by: hour, day, source, recipe, or verdict (one group, "all").
 
