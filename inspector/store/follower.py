@@ -87,6 +87,7 @@ class Follower:
         try:
             while self._new:
                 folder, kind = self._new[0]
+                self._waiting.pop(folder, None)
                 self._watched[folder] = FollowedFolder(self._store, folder, kind)
                 self._new.popleft()
             self._read(self._watched)
