@@ -40,7 +40,7 @@ from inspector.web.feeds import BOUNDARY, LiveFeeds
 from inspector.web.fields import FieldError, local_path, text_field, whole_field
 from inspector.web.guard import Guard
 from inspector.web.layout import LOCKED_NOTE, page
-from inspector.web.live_page import login_part
+from inspector.web.login_page import login_part
 from inspector.web.options import WebViewOptions
 from inspector.web.views import Views
 
