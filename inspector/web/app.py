@@ -40,7 +40,7 @@ from inspector.web.feeds import BOUNDARY, LiveFeeds
 from inspector.web.fields import FieldError, local_path, text_field, whole_field
 from inspector.web.guard import Guard
 from inspector.web.layout import LOCKED_NOTE, page
-from inspector.web.live_page import login_part
+from inspector.web.login_page import login_part
 from inspector.web.options import WebViewOptions
 from inspector.web.views import Views
 
@@ -89,11 +89,14 @@ def make_app(options: WebViewOptions, store: Store, line: LineView) -> tuple[Sta
     return app, desk.feeds
 
 
-def _refuse(status: int, sentence: str | None = None) -> Callable[[Request, Exception], Response]:
-    return lambda request, exc: _problem(request, status, sentence or str(exc))
+def _refuse(status: int, sentence: str | None = None) -> Callable[[Request, Exception], Any]:
+    async def handle(request: Request, exc: Exception) -> Response:
+        return _problem(request, status, sentence or str(exc))
+
+    return handle
 
 
-def _refuse_http(request: Request, exc: Exception) -> Response:
+async def _refuse_http(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
     return _problem(request, exc.status_code, f"{exc.detail}.")
 

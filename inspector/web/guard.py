@@ -81,6 +81,8 @@ class Guard:
             return _answer(405, "Only GET, HEAD and POST are allowed.")
         if scope["method"] == "POST" and not _is_same_origin(headers, hosts[0]):
             return _answer(403, "Changes are only accepted from pages of this view.")
+        if not _is_from_here(headers) and headers.get("sec-fetch-mode") != "navigate":
+            return _answer(403, "Pages of other sites can only link to this view.")
         return None
 
     def _is_known(self, host: str) -> bool:
@@ -99,10 +101,13 @@ class Guard:
 
 def _is_same_origin(headers: Headers, host: str) -> bool:
     """Browsers send at least one of both headers with every POST. Programs may send none."""
-    site = headers.get("sec-fetch-site", "same-origin")
     origin = headers.get("origin")
-    # Without a referrer, such as from a page that was saved, a browser sends null.
-    return site in ("same-origin", "none") and (origin is None or _host_of(origin) == host)
+    return _is_from_here(headers) and (origin is None or _host_of(origin) == host)
+
+
+def _is_from_here(headers: Headers) -> bool:
+    """none: the visitor typed the address."""
+    return headers.get("sec-fetch-site", "none") in ("same-origin", "none")
 
 
 def _host_of(origin: str) -> str | None:

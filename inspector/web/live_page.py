@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Final
 
-from inspector.report.markup import Child, Markup, element, join
+from inspector.report.markup import Child, Markup, element
 from inspector.service.line_state import LineState, SourceState
 from inspector.store.alarms import Alarm
 from inspector.store.history import InspectionRow
@@ -13,8 +13,6 @@ from inspector.web.layout import (
     address,
     button,
     facts,
-    field,
-    form,
     note,
     number,
     request_form,
@@ -299,30 +297,4 @@ def _controls(state: LineState, visitor: Visitor) -> Markup:
         ),
         id="control",
         aria_label="Control",
-    )
-
-
-def login_part(visitor: Visitor, *, needs_user: bool, next_path: str, problem: str) -> Markup:
-    """The form of the login page. problem: why the last try failed."""
-    user = None
-    if needs_user:
-        user = field("User", "user", required="", autocomplete="username", maxlength="80")
-    return join(
-        element("p", problem, role="alert", class_="problem"),
-        form(
-            "/login",
-            visitor,
-            element("input", type="hidden", name="next", value=next_path),
-            user,
-            field(
-                "Password" if needs_user else "Token",
-                "secret",
-                type="password",
-                required="",
-                maxlength="400",
-                autocomplete="current-password",
-            ),
-            button("Log in"),
-            class_="login",
-        ),
     )

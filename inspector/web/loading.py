@@ -13,10 +13,14 @@ if TYPE_CHECKING:
 
 def start_web_view(options: WebViewOptions, store: Store, line: LineView) -> "WebView":
     """Makes a WebView and starts it. Raises ConfigError, also without its libraries."""
+    view = _load()(options, store, line)
+    view.start()
+    return view
+
+
+def _load() -> "type[WebView]":
     try:
         from inspector.web.view import WebView
     except ModuleNotFoundError as exc:
         raise ConfigError(f"web.port needs {exc.name}: pip install '.[web]'") from exc
-    view = WebView(options, store, line)
-    view.start()
-    return view
+    return WebView

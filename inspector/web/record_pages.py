@@ -11,7 +11,8 @@ from inspector.store.events import StoredRun
 from inspector.web.layout import address, note, number, table, time_text
 
 
-def run_parts(rows: Sequence[StoredRun]) -> list[Markup]:
+def run_parts(rows: Sequence[StoredRun], *, page_size: int) -> list[Markup | None]:
+    """rows: at most page_size + 1, the newest first."""
     if not rows:
         return [note("The store has no run yet.")]
     return [
@@ -35,10 +36,20 @@ def run_parts(rows: Sequence[StoredRun]) -> list[Markup]:
                     _count(row.missing),
                     row.status or row.state,
                 )
-                for row in rows
+                for row in rows[:page_size]
             ),
-        )
+        ),
+        _link_older("/runs", rows, page_size),
     ]
+
+
+def _link_older(
+    path: str, rows: Sequence[StoredRun] | Sequence[Change], page_size: int
+) -> Markup | None:
+    if len(rows) <= page_size:
+        return None
+    link = element("a", "Older", href=address(path, before=rows[page_size - 1].number), rel="next")
+    return element("nav", link, aria_label="Pages", class_="pages")
 
 
 def _count(value: int | None) -> str:
@@ -49,11 +60,6 @@ def change_parts(
     changes: Sequence[Change], alarms: Sequence[Alarm], *, page_size: int
 ) -> list[Markup | None]:
     """changes: at most page_size + 1, the newest first."""
-    older = None
-    if len(changes) > page_size:
-        last = changes[page_size - 1].number
-        link = element("a", "Older changes", href=address("/changes", before=last), rel="next")
-        older = element("nav", link, aria_label="Pages of the changes", class_="pages")
     rows = (
         (
             time_text(change.wall_time_utc),
@@ -68,7 +74,7 @@ def change_parts(
     head = ("Time (UTC)", "Who", "What", "Old", "New", "Why")
     return [
         table("Changes, the newest first", head, rows) if changes else note("Nothing was changed."),
-        older,
+        _link_older("/changes", changes, page_size),
         element("h2", "Alarms"),
         _alarms(alarms) if alarms else note("There was no alarm."),
     ]

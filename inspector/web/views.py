@@ -3,7 +3,6 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
@@ -41,6 +40,7 @@ from inspector.web.live_page import (
     source_figures,
     status_text,
 )
+from inspector.web.pictures import PICTURES, read_picture
 from inspector.web.record_pages import change_parts, run_parts
 from inspector.web.thresholds_page import LAST, threshold_parts
 from inspector.web.what_if import apply_threshold
@@ -49,10 +49,6 @@ LAST_FAILURES: Final = 8
 CHANGES: Final = 100
 RUNS: Final = 100
 ALARMS: Final = 50
-
-PICTURES: Final = {".jpg": "image/jpeg", ".png": "image/png", ".bmp": "image/bmp"}
-LARGEST_PICTURE: Final = 256 * 2**20
-"""Bytes of a picture that is sent."""
 
 View = Callable[[Request, Visitor, Markup | None], Response]
 
@@ -176,7 +172,7 @@ class Views:
         row = self._find_frame(request)
         kind = request.path_params["kind"]
         name = {"snapshot": row.snapshot, "original": row.original}.get(kind)
-        data = None if name is None else _read_picture(row.folder, name)
+        data = None if name is None else read_picture(row.folder, name)
         if name is None or data is None:
             raise HTTPException(404, "This picture is not saved")
         headers = {"cache-control": "private, max-age=3600"}
@@ -232,11 +228,14 @@ class Views:
         return [frame for frame in frames if frame.run_id in same]
 
     def runs(self, request: Request, visitor: Visitor, notice: Markup | None) -> Response:
-        rows = find_stored_runs(self._store, limit=RUNS)
-        return _html("Runs", "/runs", visitor, *run_parts(rows), notice=notice)
+        before = whole_field(request.query_params, "before")
+        rows = find_stored_runs(self._store, before=before, limit=RUNS + 1)
+        parts = run_parts(rows, page_size=RUNS)
+        return _html("Runs", "/runs", visitor, *parts, notice=notice)
 
     def runs_json(self, request: Request, visitor: Visitor, notice: Markup | None) -> Response:
-        rows = find_stored_runs(self._store, limit=RUNS)
+        before = whole_field(request.query_params, "before")
+        rows = find_stored_runs(self._store, before=before, limit=RUNS)
         return _json({"runs": [_without_paths(row) for row in rows]})
 
     def changes(self, request: Request, visitor: Visitor, notice: Markup | None) -> Response:
@@ -284,16 +283,3 @@ def _plain_row(row: InspectionRow) -> dict[str, Any]:
     values = _without_paths(row)
     pictures = {name: values.pop(name) is not None for name in ("snapshot", "original")}
     return values | {"pictures": pictures}
-
-
-def _read_picture(folder: Path, name: Path) -> bytes | None:
-    """None if the file is gone, too large, of another kind, or not really in the folder."""
-    path = (folder / name).resolve()
-    if path.suffix not in PICTURES or not path.is_relative_to(folder.resolve()):
-        return None
-    try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST_PICTURE + 1)
-    except OSError:
-        return None
-    return data if len(data) <= LARGEST_PICTURE else None

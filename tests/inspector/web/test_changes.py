@@ -142,6 +142,16 @@ def test_pages_of_other_sites_change_nothing(site: Site, headers: dict[str, str]
     assert site.client.post("/api/feedback", data=fields, headers=headers).status_code == 403
 
 
+def test_pages_of_other_sites_can_link_but_show_nothing(site: Site) -> None:
+    def status(mode: str, path: str = "/api/state", where: str = "cross-site") -> int:
+        headers = {"sec-fetch-site": where, "sec-fetch-mode": mode}
+        return site.client.get(path, headers=headers).status_code
+
+    assert status("no-cors") == status("cors") == status("no-cors", where="same-site") == 403
+    assert status("no-cors", "/picture/r1/main/7/snapshot") == 403
+    assert status("navigate", "/") == status("cors", where="same-origin") == 200
+
+
 @pytest.mark.parametrize("key", [None, "", "0" * 64])
 def test_a_change_needs_the_key_of_the_page(site: Site, key: str | None) -> None:
     fields = FEEDBACK if key is None else {**FEEDBACK, "form_key": key}

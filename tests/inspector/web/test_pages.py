@@ -14,6 +14,7 @@ from inspector.store.alarms import acknowledge_alarm, raise_alarm
 from inspector.store.audit import add_change
 from inspector.store.database import Store
 from inspector.store.feedback import add_feedback
+from inspector.web import views
 from inspector.web.options import WebViewOptions
 
 NARROW_NOTE = "captured 1200 = inspected 1190 + dropped 7 + errored 3"
@@ -157,6 +158,27 @@ def test_runs_and_changes_are_listed(store: Store, line: FakeLine) -> None:
     assert [run["run_id"] for run in site.client.get("/api/runs").json()["runs"]] == ["r1"]
     assert site.client.get("/api/changes").json()["changes"][0]["who"] == "anna"
     assert site.client.get("/api/alarms").json()["alarms"][0]["note"] == "cleaned"
+
+
+def test_older_runs_and_changes_are_on_further_pages(
+    store: Store, line: FakeLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "CHANGES", 2)
+    monkeypatch.setattr(views, "RUNS", 1)
+    follow(store, LogOfRun(store.path.parent / "runs/b", run_id="r2").add(frame(0)).finish())
+    for number in range(3):
+        add_change(store, who=f"person {number}", what="recipe")
+    site = Site(WebViewOptions(port=0), store, line)
+    for path, newest, oldest in (("/runs", "r2", "r1"), ("/changes", "person 2", "person 0")):
+        first = site.page(path)
+        assert newest in first.text
+        assert oldest not in first.text
+        (older,) = [a["href"] for a in first.every("a") if a.get("rel") == "next"]
+        assert older is not None
+        last = site.page(older)
+        assert oldest in last.text
+        assert newest not in last.text
+        assert not [a for a in last.every("a") if a.get("rel") == "next"]
 
 
 def test_the_state_has_no_folder_and_no_number_that_json_lacks(site: Site, line: FakeLine) -> None:

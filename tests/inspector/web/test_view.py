@@ -4,13 +4,13 @@ import http.client
 import re
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
 from desk import FakeLine
+from line_rig import wait_for
 
 pytest.importorskip("uvicorn", reason="needs the extra web")
 
@@ -68,13 +68,6 @@ def read_pictures(client: socket.socket, count: int) -> list[bytes]:
     return pictures
 
 
-def until(condition: Any) -> None:
-    end = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 LIVE = "GET /live/main HTTP/1.1\nHost: localhost\n\n"
 
 
@@ -107,7 +100,7 @@ def test_a_camera_is_drawn_once_for_all_viewers_and_not_without_them(
         assert status_of(view, "/live/main") == 503
         for client in clients:
             client.close()
-        until(lambda: line.watched == [])
+        wait_for(lambda: line.watched == [])
         with connect(view, LIVE) as client:
             assert read_pictures(client, 1) == pictures[0]
 
@@ -226,7 +219,7 @@ def test_the_number_of_connections_is_limited(
             assert read_all(client) == b""
         for client in idle:
             client.close()
-        until(lambda: status_of_or_none(view) == 200)
+        wait_for(lambda: status_of_or_none(view) == 200)
 
 
 def status_of_or_none(view: WebView) -> int | None:
@@ -249,7 +242,7 @@ def test_an_end_of_the_thread_is_a_failure(filled_store: Store, line: FakeLine) 
     with serve(filled_store, line) as view:
         assert view.failure is None
         view._server.should_exit = True
-        until(lambda: view.failure is not None)
+        wait_for(lambda: view.failure is not None)
         assert view.failure == "the web view has ended"
 
 
@@ -260,4 +253,4 @@ def test_no_thread_and_no_connection_is_left(filled_store: Store, line: FakeLine
             assert status_of(view) == 200
             connect(view).close()
         view.stop()
-    until(lambda: set(threading.enumerate()) <= before)
+    wait_for(lambda: set(threading.enumerate()) <= before)
