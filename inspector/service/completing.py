@@ -59,11 +59,13 @@ class Completion:
 
 
 def main() -> int:
-    """Reads a list of folders in JSON, completes each, and writes what was done. Returns the exit
-    code: 1 if a folder could not be completed."""
+    """Reads a list of folders in JSON, completes each, and writes what was done. Ends early if the
+    line has ended. Returns the exit code: 1 if a folder could not be completed."""
     os.nice(_NICE)
-    failed = False
+    line, failed = os.getppid(), False
     for folder in map(Path, json.load(sys.stdin)):
+        if os.getppid() != line:
+            return 1
         try:
             done = recover(folder)
         except (InspectorError, OSError) as exc:

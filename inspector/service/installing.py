@@ -64,6 +64,16 @@ def find_writable(config: Config, working_dir: Path, *, is_system: bool) -> list
     return sorted(path for path in absolute if not absolute & set(path.parents))
 
 
+def find_readable(config: Config, working_dir: Path) -> list[Path]:
+    """The other paths that the program needs: itself, engines, calibrations, recipes and a key."""
+    entries = split_sources(config).values() if config.sources else [config]
+    paths: list[str | None] = [config.recipes.dir, config.evidence.key_file]
+    for entry in entries:
+        paths += [entry.engine.path, entry.engine.fallback_path, entry.calibration.path]
+    programs = [Path(sys.prefix), Path(sys.base_prefix)]
+    return programs + [Path(os.path.abspath(working_dir / p)) for p in paths if p is not None]
+
+
 def find_variables(config: Config) -> list[str]:
     """The variables of the environment from which the configuration takes secrets."""
     return sorted(set(_VARIABLE.findall(repr(asdict(config)))))

@@ -50,7 +50,7 @@ class Line:
     def __init__(self, read: Callable[[], Config]) -> None:
         self.config = LineConfig(read)
         base = self.config.base
-        self.operator = OperatorInput(show=base.window.show)
+        self._operator = OperatorInput(show=base.window.show)
         self.store = LineStore(base)
         self._settings_file = self.store.folder / FILE
         settings = read_settings(self._settings_file)
@@ -75,7 +75,7 @@ class Line:
     def run(self, early: EarlySignals | None = None) -> int:
         """Runs the line to its end, and returns its exit code. At the end, raises the first error.
         early: signals that arrived before."""
-        with self.operator.handle_signals(early, reloads=True):
+        with self._operator.handle_signals(early, reloads=True):
             complete = False
             try:
                 self.start(self.plan)
@@ -86,7 +86,7 @@ class Line:
                 self._close(None if complete else sys.exception())
         if self._ending.error is not None:
             raise self._ending.error
-        interrupted = signal.SIGINT in self.operator.signals
+        interrupted = signal.SIGINT in self._operator.signals
         return max(self._ending.code, INTERRUPTED if interrupted else 0)
 
     def state(self) -> LineState:
@@ -107,6 +107,16 @@ class Line:
     def runs(self) -> Sequence[Run]:
         """Those of the current session; none without a session."""
         return () if self._session is None else self._session.runs
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether a signal or q ends the line."""
+        return self._operator.stopping
+
+    @property
+    def reloads(self) -> int:
+        """Number of SIGHUPs."""
+        return self._operator.reloads
 
     @property
     def is_running(self) -> bool:
@@ -140,7 +150,7 @@ class Line:
 
     def _wait_for_engine(self, session: Session) -> None:
         self.attendants.turn()
-        if self.operator.signals:
+        if self._operator.signals:
             session.abort()
 
     def set_plan(self, plan: Plan) -> None:
@@ -186,13 +196,13 @@ class Line:
         """One turn of the main loop. False at the end of the line."""
         if self._session is None:
             time.sleep(_WAIT_S)
-        elif not self._session.poll(self.operator.wait_s):
+        elif not self._session.poll(self._operator.wait_s):
             self._end_current()
         if self._progress is not None:
             self._progress.update()
-        self.operator.apply_signals(self)
-        self.operator.poll_window(self)
-        if not self.operator.stopping:
+        self._operator.apply_signals(self)
+        self._operator.poll_window(self)
+        if not self._operator.stopping:
             self._begin_changes()
         self._finish_change()
         self._ending.collect()
@@ -203,11 +213,11 @@ class Line:
         if self._session is not None or self._ending or self._preparation is not None:
             return False
         ended = not self.stop_is_asked and self.plan.base.service.when_sources_end == END
-        return ended or self.operator.stopping
+        return ended or self._operator.stopping
 
     def _begin_changes(self) -> None:
-        if self._reloads_done < self.operator.reloads and not self.is_changing:
-            self._reloads_done = self.operator.reloads
+        if self._reloads_done < self._operator.reloads and not self.is_changing:
+            self._reloads_done = self._operator.reloads
             self.desk.reload_on_hangup()
         hours = self.plan.base.service.rotate_hours
         is_due = hours is not None and ms_since(self._rotated_ns) > hours * 3.6e6
@@ -220,7 +230,7 @@ class Line:
         observers = {name: [monitor.see] for name, monitor in self._monitors.items()}
         return Session(
             config,
-            operator=self.operator,
+            operator=self._operator,
             opener=self._sources.open_view,
             link=link,
             observers=observers,
@@ -308,7 +318,7 @@ class Line:
             if self._preparation is not None:
                 with suppress(InspectorError):  # it is only discarded
                     self._preparation.take()
-            self.operator.close()
+            self._operator.close()
             if self._progress is not None:
                 self._progress.close()
             self.store.close()

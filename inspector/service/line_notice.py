@@ -19,8 +19,8 @@ class LineNotice:
 
     def turn(self) -> None:
         line = self._line
-        asked, self._reloads = line.operator.reloads > self._reloads, line.operator.reloads
-        if line.operator.stopping:
+        asked, self._reloads = line.reloads > self._reloads, line.reloads
+        if line.is_ending:
             self._notifier.stopping("the last frames are inspected")
         elif not self._was_ready and not any(run.pipeline.stats.received for run in line.runs):
             self._notifier.opening("the first frame has not arrived yet")

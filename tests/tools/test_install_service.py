@@ -67,6 +67,22 @@ def test_a_unit_of_the_system_runs_as_an_account_that_is_not_root(
     assert f'ReadWritePaths="{line}/logs" "{line}/runs"\n' in text
 
 
+def test_a_home_with_an_engine_can_be_read(
+    line: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("prefix", "base_prefix"):
+        monkeypatch.setattr(installing.sys, name, "/usr")
+    monkeypatch.setattr(installing.sys, "executable", "/usr/bin/python3")
+    monkeypatch.setattr(installing.run_inspector, "__file__", "/usr/lib/run_inspector.py")
+    argv = ["--run-as", "daemon", "--dry-run"]
+    assert main(argv) == 0
+    assert "ProtectHome=yes\n" in capsys.readouterr().out
+    with (line / "config.yaml").open("a") as file:
+        file.write("engine: {path: /home/ann/engine.onnx}\n")
+    assert main(argv) == 0
+    assert "ProtectHome=read-only\n" in capsys.readouterr().out
+
+
 def test_a_dry_run_writes_nothing(
     line: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
