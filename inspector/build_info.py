@@ -45,6 +45,7 @@ def make_info(
         source_hash=hash_source(source),
         version=find_version(),
         recipe_id=link.recipe_id,
+        check=link.check,
         continues=None if before is None else {"run_id": before.run_id},
     )
 

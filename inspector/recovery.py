@@ -188,7 +188,7 @@ class _KilledRun:
 
     def _append_parts(self) -> None:
         if self._parts.count is not None:
-            rows = [part_row(self._run.run_id, part, self._csv) for part in self._parts.newest]
+            rows = [part_row(self._run, part, self._csv) for part in self._parts.newest]
             self._append_rows(PARTS, rows, self._parts.count)
 
     def _append_rows(self, name: str, newest: Sequence[str], expected: int) -> None:

@@ -78,6 +78,7 @@ class Run:
             "ended_utc": utc_now(),
             "source": info.source.source_id,
             "live": info.source.live,
+            "check": info.check,
             "image_threshold": info.image_threshold,
             "pixel_threshold": info.pixel_threshold,
             "defects": self.defects.as_dict(),

@@ -4,9 +4,7 @@ The results are complete before it starts. So no error, crash or hang of this pr
 them.
 """
 
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +14,7 @@ from loguru import logger
 
 from inspector.command_line import describe_version
 from inspector.core.errors import ConfigError
+from inspector.module_process import start_module
 from inspector.outputs.folder import REPORT
 from inspector.report.options import CHECK_PDF, ReportOptions
 
@@ -23,7 +22,6 @@ LONGEST_S: Final = 900.0
 """s after which the report is given up."""
 
 _CHECK_S: Final = 60.0
-_PACKAGES: Final = Path(__file__).parents[1]
 
 
 def check_report(options: ReportOptions) -> None:
@@ -69,12 +67,4 @@ def write_session_report(folder: Path, is_stopped: Callable[[], bool]) -> bool:
 
 
 def _start(*arguments: str) -> "subprocess.Popen[str]":
-    path = os.pathsep.join([str(_PACKAGES), *filter(None, sys.path)])
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "inspector.report.process", *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": path},
-        start_new_session=True,  # Ctrl-C in the terminal is for the parent only
-    )
+    return start_module("inspector.report.process", *arguments, stdin=subprocess.DEVNULL)

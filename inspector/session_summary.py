@@ -103,6 +103,7 @@ class SessionSummary:
             "total": {name: sum(source[name] for source in sources) for name in COUNTS},
             "parts": None if self._joiner is None else self._joiner.summary(),
             "run_id": self._run_id,
+            "check": results[0].run.info.check,
             "status": next(s for s in ("failed", "stopped", "finished") if s in statuses),
             "exit_code": code,
             "error": error_text(error),

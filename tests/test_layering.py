@@ -271,6 +271,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/config": (
         {
             *(CORE, TOP, "inspector", "inspector.config", "inspector.service.options"),
+            "inspector.service.check_options",
             *(
                 f"inspector.{p}"
                 for p in (

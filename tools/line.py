@@ -48,7 +48,7 @@ def _find_config(path: Path | None) -> Path | None:
 
 def _values(arguments: argparse.Namespace) -> dict[str, Any]:
     """The arguments of the request. A threshold that is not named does not change."""
-    if arguments.kind == "recipe":
+    if arguments.kind in ("recipe", "check"):
         return {"name": arguments.name}
     if arguments.kind == "acknowledge":
         return {"alarm": arguments.alarm}
@@ -87,8 +87,11 @@ def _parser() -> CommandParser:
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
     for kind, text in _plain_kinds():
         kinds.add_parser(kind, help=text)
-    recipe = kinds.add_parser("recipe", help="inspect with another recipe")
-    recipe.add_argument("name", metavar="NAME")
+    for kind, text in (
+        ("recipe", "inspect with another recipe"),
+        ("check", "begin a routine check"),
+    ):
+        kinds.add_parser(kind, help=text).add_argument("name", metavar="NAME")
     thresholds = kinds.add_parser("thresholds", help="change the thresholds of a source")
     thresholds.add_argument("source", nargs="?", default="main", metavar="SOURCE")
     for name in ("image", "pixel"):

@@ -20,6 +20,7 @@ from inspector.parts.options import PartOptions, RollOptions
 from inspector.pipeline.options import PipelineOptions
 from inspector.processing.postprocess import VerdictOptions
 from inspector.report.options import ReportOptions
+from inspector.service.check_options import CheckOptions
 from inspector.service.options import RecipeOptions, ServiceOptions
 from inspector.sources.options import SourceOptions
 from inspector.store.options import StoreOptions
@@ -97,6 +98,7 @@ class Config:
     fail_on_anomaly: bool = False
     service: ServiceOptions = field(default_factory=ServiceOptions)
     recipes: RecipeOptions = field(default_factory=RecipeOptions)
+    checks: tuple[CheckOptions, ...] = ()
     web: WebViewOptions = field(default_factory=WebViewOptions)
     teaching: TeachingOptions = field(default_factory=TeachingOptions)
     mode: Annotated[str, OneOf(*MODES)] = OPEN
@@ -110,6 +112,7 @@ class Config:
             or self.recipes.dir is not None
             or self.store.enabled
             or self.web.port is not None
+            or bool(self.checks)
         )
 
     def plain(self) -> dict[str, Any]:

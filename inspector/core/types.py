@@ -8,6 +8,7 @@ A larger score is more anomalous. Scores have the raw unit of the method and are
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -279,6 +280,7 @@ class RunInfo:
     the files of the source again; None without files. version: of the program; None if unknown.
     recipe_id: name of the recipe; None without recipes. continues: {"run_id": ...} of the run that
     gave the source to this one, without a frame in between; None if the source was opened anew.
+    check: name of the routine check that the run is; None in production.
     """
 
     source: SourceInfo
@@ -300,3 +302,16 @@ class RunInfo:
     version: str | None = None
     recipe_id: str | None = None
     continues: dict[str, str] | None = None
+    check: str | None = None
+
+    def check_of(self, part_id: str | None) -> str | None:
+        """The routine check to which a line with this part_id belongs; None: to production.
+
+        It is the check of the run, or that whose key part_id matches, as a shell pattern.
+        """
+        if self.check is None and part_id is not None:
+            for entry in self.config.get("checks", ()):
+                pattern = entry["part_id"]
+                if pattern is not None and fnmatchcase(part_id, pattern):
+                    return str(entry["name"])
+        return self.check

@@ -95,10 +95,11 @@ _DECISION: Final[dict[str, Callable[[Defect], Any]]] = {
 }
 
 _REASON: Final = "reason"
+_CHECK: Final = "check"
 
 HEADER: Final[tuple[str, ...]] = (
     *(*_FRAME, *_DEFECT, *SHAPE_FIGURES, *_RECORD),
-    *(*_DECISION, _REASON, *_WEB),
+    *(*_DECISION, _REASON, *_WEB, _CHECK),
 )
 """The columns in order, the same for every run. A cell is empty if there is no value: mm without a
 calibration, pts_s of a live source, name without a picture file."""
@@ -184,6 +185,7 @@ def defect_cells(run: RunInfo, inspection: Inspection, defect: Defect | None) ->
         *(None if defect is None else get(defect) for get in _DECISION.values()),
         inspection.reason,
         *(None if web is None else get(web) for get in _WEB.values()),
+        run.check_of(inspection.part_id),
     ]
 
 

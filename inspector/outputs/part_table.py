@@ -36,7 +36,7 @@ _CELLS: Final[dict[str, Callable[[Part], Any]]] = {
     "summary": lambda p: p.summary,
 }
 
-PART_HEADER: Final = ("run_id", *_CELLS)
+PART_HEADER: Final = ("run_id", *_CELLS, "check")
 """The columns in order. A cell is empty if there is no value."""
 
 
@@ -50,7 +50,7 @@ class PartTable:
 
     def write(self, part: Part) -> None:
         part = dataclasses.replace(part, recipe_id=self._run.recipe_id)
-        self._file.write_row(_cells(self._run.run_id, part))
+        self._file.write_row(_cells(self._run, part))
 
     def close(self) -> None:
         self._file.close()
@@ -92,13 +92,13 @@ class PartTableSink:
         return self._table
 
 
-def part_row(run_id: str, part: Part, options: CsvOptions = DEFAULT) -> str:
+def part_row(run: RunInfo, part: Part, options: CsvOptions = DEFAULT) -> str:
     """The row of a part with its line end."""
-    return csv_row(_cells(run_id, part), options)
+    return csv_row(_cells(run, part), options)
 
 
-def _cells(run_id: str, part: Part) -> list[Any]:
-    return [run_id, *(get(part) for get in _CELLS.values())]
+def _cells(run: RunInfo, part: Part) -> list[Any]:
+    return [run.run_id, *(get(part) for get in _CELLS.values()), run.check_of(part.part_id)]
 
 
 def _describe_view(view: Mapping[str, Any]) -> str:

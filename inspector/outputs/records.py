@@ -24,7 +24,7 @@ _EXPANDED: Final = (
     *("length_expanded_u_mm", "width_expanded_u_mm", "area_expanded_u_mm2"),
     *("length_expanded_u_px", "width_expanded_u_px", "area_expanded_u_px"),
 )
-_RENAMED: Final = frozenset(("source", "source_name", "run_id", "recipe_id"))
+_RENAMED: Final = frozenset(("source", "source_name", "run_id", "recipe_id", "check"))
 
 
 def header_record(run: RunInfo) -> Record:
@@ -133,6 +133,7 @@ def _envelope(
         "wall_time_utc": wall_time_utc,
         "part_id": part_id,
         "recipe_id": run.recipe_id,
+        "check": run.check_of(part_id),
     }
 
 

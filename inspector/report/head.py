@@ -34,6 +34,7 @@ def _facts(context: ReportContext) -> list[tuple[str, Child]]:
         (text("fact_end"), str(ended)),
         (text("fact_source"), _source(context, source)),
         (text("fact_run_id"), str(header.get("run_id", text("unknown")))),
+        *([(text("fact_check"), str(check))] if (check := header.get("check")) else []),
         (text("fact_engine"), _engine(context, engine)),
         (text("fact_engine_hash"), _hash(context, header.get("engine_hash"))),
         (text("fact_runtime"), str(runtime or text("unknown"))),

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -28,6 +29,7 @@ from inspector.service.line_state import LineState, Watch
 from inspector.service.line_store import LineStore
 from inspector.service.options import END
 from inspector.service.preparing import Plan, Preparation, discard
+from inspector.service.routine_checks import RoutineChecks
 from inspector.service.settings import FILE, read_settings, write_settings
 from inspector.service.shared_source import SharedSources
 from inspector.service.source_monitor import SourceMonitor
@@ -71,6 +73,7 @@ class Line:
         self.interruptions: Mapping[str, InterruptionStage] = {}
         self.has_failed = False
         self._report = StateReport(self.config, self.store, self._monitors)
+        self._checks = RoutineChecks(self)
 
     def run(self, early: EarlySignals | None = None) -> int:
         """Runs the line to its end, and returns its exit code. At the end, raises the first error.
@@ -91,7 +94,7 @@ class Line:
 
     def state(self) -> LineState:
         """See LineView."""
-        return self._report.make()
+        return self._report.make(self._checks)
 
     def watch(self, source: str) -> AbstractContextManager[Watch]:
         """See LineView."""
@@ -124,7 +127,11 @@ class Line:
 
     @property
     def is_changing(self) -> bool:
-        """Whether a session is being prepared. The next change has to wait."""
+        """Whether a session is being prepared or is a routine check. Other changes have to wait."""
+        return self.is_preparing or self.plan.check is not None
+
+    @property
+    def is_preparing(self) -> bool:
         return self._preparation is not None
 
     def start(self, plan: Plan) -> None:
@@ -295,6 +302,7 @@ class Line:
         assert session is not None
         self._ending.add(session)
         self._sources.close()
+        self.plan = replace(self.plan, check=None)
         if self._preparation is not None:
             self._preparation.cancel()
         self._report.note("stopped" if self.stop_is_asked else "ended")

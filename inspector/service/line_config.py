@@ -12,6 +12,7 @@ from inspector.core.types import SINGLE, RunInfo
 from inspector.outputs.run_folder import is_pattern
 from inspector.parts.options import BY_FRAME
 from inspector.run_link import flatten
+from inspector.service.check_options import check_entries
 from inspector.service.options import RecipeOptions
 from inspector.service.recipes import SECTIONS, SOURCES, list_recipes, read_recipe
 from inspector.service.settings import Settings
@@ -111,6 +112,8 @@ def check_line(config: Config) -> None:
         )
     if config.recipes.dir is None and config.recipes.start is not None:
         raise ConfigError("recipes.start needs recipes.dir, the folder of the recipes")
+    names = [entry.name for entry in config.sources]
+    check_entries(config.checks, names, stored=config.store.enabled)
     for name, part in split_sources(config).items() if config.sources else ((SINGLE, config),):
         if part.source.uri is None:
             place = "source.uri" if name == SINGLE else f"sources, {name}: source.uri"

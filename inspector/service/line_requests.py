@@ -55,11 +55,13 @@ class NoArguments:
 @dataclass(frozen=True, slots=True)
 class Reply:
     """The result of a request. text: the answer. renews: a new session begins, which reads recipe
-    and engine again; the answer is given when it has begun. undo: called if it cannot begin."""
+    and engine again; the answer is given when it has begun. undo: called if it cannot begin.
+    check: name of the routine check that this session is; None: it is production."""
 
     text: str
     renews: bool = False
     undo: Callable[[], None] | None = None
+    check: str | None = None
 
 
 Handler = Callable[[Request], Reply]
@@ -112,6 +114,11 @@ class RequestDesk:
     def rotate(self) -> None:
         """Begins a new run with the same settings."""
         self._change(self._next_plan(PROGRAM, "rotation", "a new run began"))
+
+    def end_check(self) -> None:
+        """Goes on with production."""
+        text = f"the check {self._line.plan.check} is over"
+        self._change(self._next_plan(PROGRAM, text, text, check=None))
 
     def answer(self, plan: Plan, *, done: bool, text: str) -> None:
         """The end of a change."""
@@ -207,11 +214,12 @@ class RequestDesk:
         note = arguments.note or request.why
         self._line.store.acknowledge(arguments.alarm, who=request.who, note=note)
         text = f"alarm {arguments.alarm} is acknowledged"
+        self._line.store.record(request.who, f"alarm {arguments.alarm}", "open", "closed", note)
         self.answer(self._plan(request, text), done=True, text=text)
 
     def _hand_on(self, handle: Handler, request: Request) -> None:
         reply = handle(request)
-        plan = self._plan(request, reply.text, undo=reply.undo)
+        plan = self._plan(request, reply.text, undo=reply.undo, check=reply.check)
         if reply.renews and self._line.is_running:
             self._line.change(plan)
         else:

@@ -53,6 +53,23 @@ class SourceState:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckState:
+    """One routine check. kind: folder, recipe or part_id. state: idle, waiting (people have to do
+    something) or running. task: what people have to do now, as a sentence. next_utc: when it is due
+    by the wall clock; in the past if it is due now; None: only on request. last_*: of its last
+    result; None if there is none."""
+
+    name: str
+    kind: str
+    state: str
+    task: str | None
+    next_utc: str | None
+    last_utc: str | None
+    last_passed: bool | None
+    last_text: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class LineState:
     """state: starting, running, changing (the next session opens while this one inspects), stopped
     or ended. since_utc: of the state. message: the last thing that happened, as a sentence. recipe:
@@ -69,6 +86,7 @@ class LineState:
     disk: DiskState | None
     sources: tuple[SourceState, ...]
     version: str | None
+    checks: tuple[CheckState, ...] = ()
 
 
 class Watch(Protocol):
@@ -104,7 +122,17 @@ def describe(state: LineState) -> str:
         f"{source.pixel_threshold:g}{_describe_problem(source)}"
         for source in state.sources
     ]
+    lines += [_describe_check(check) for check in state.checks]
     return "\n".join(lines)
+
+
+def _describe_check(check: CheckState) -> str:
+    last = "never done"
+    if check.last_utc is not None:
+        last = f"{'passed' if check.last_passed else 'missed'} at {check.last_utc}"
+        last += f" ({check.last_text})"
+    due = "on request" if check.next_utc is None else f"next at {check.next_utc}"
+    return f"check {check.name}: {check.task or check.state}; {due}; {last}"
 
 
 def _describe_problem(source: SourceState) -> str:

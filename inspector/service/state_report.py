@@ -15,6 +15,7 @@ from inspector.service.line_config import LineConfig
 from inspector.service.line_state import DiskState, LineState, SourceState
 from inspector.service.line_store import LineStore
 from inspector.service.preparing import Plan
+from inspector.service.routine_checks import RoutineChecks
 from inspector.service.source_monitor import SourceMonitor
 from inspector.session import Session
 
@@ -43,7 +44,7 @@ class StateReport:
         self._session, self._plan = session, plan
         self.note("running", plan.text)
 
-    def make(self) -> LineState:
+    def make(self, checks: RoutineChecks) -> LineState:
         session, plan = self._session, self._plan
         base = self._config.base
         return LineState(
@@ -53,12 +54,13 @@ class StateReport:
             recipe=None if plan is None else plan.recipe,
             recipes=self._find_recipes(),
             mode=base.mode,
-            release_locked=self._is_release_locked(),
+            release_locked=checks.has_unsaved_miss or self._is_release_locked(),
             disk=self._measure_disk(),
             sources=()
             if session is None
             else tuple(self._describe(run, session.outcome(run)) for run in session.runs),
             version=self._version,
+            checks=checks.states(),
         )
 
     def _find_recipes(self) -> tuple[str, ...]:

@@ -41,7 +41,8 @@ class StoredRun:
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
     """A line of a log that is no inspection. fields: those of its type (docs/records.md), without
-    outlines of defects. verdict: of a part; None for other types."""
+    outlines of defects. verdict, check: of a part; None for other types. check: name of the routine
+    check to which it belongs; None in production."""
 
     number: int
     type: str
@@ -51,6 +52,7 @@ class StoredEvent:
     frame_id: int | None
     part_id: str | None
     verdict: str | None
+    check: str | None
     fields: dict[str, Any]
 
 
@@ -87,7 +89,7 @@ def find_events(
     marks = ", ".join("?" * len(types))
     with store.read() as db:
         rows = db.execute(
-            "SELECT e.number, e.type, r.run_id, r.source, e.time_ms, e.frame_id, NULL, NULL, "
+            "SELECT e.number, e.type, r.run_id, r.source, e.time_ms, e.frame_id, NULL, NULL, NULL, "
             "e.record FROM events e CROSS JOIN runs r ON r.id = e.run "
             f"WHERE {f'e.type IN ({marks})' if types else '1'} "
             "AND (? IS NULL OR r.source = ?) AND (? IS NULL OR e.number < ?) "
@@ -104,7 +106,7 @@ def find_parts(
     with store.read() as db:
         rows = db.execute(
             "SELECT p.number, 'part', r.run_id, r.source, p.time_ms, NULL, p.part_id, p.verdict, "
-            "p.record FROM parts p CROSS JOIN runs r ON r.id = p.run "
+            "p.check_name, p.record FROM parts p CROSS JOIN runs r ON r.id = p.run "
             f"WHERE {'1' if part_id is None else 'p.part_id = ?'} "
             "AND (? IS NULL OR p.number < ?) ORDER BY p.number DESC LIMIT ?",
             (*(() if part_id is None else (part_id,)), before, before, limit),
@@ -113,7 +115,7 @@ def find_parts(
 
 
 def _event(row: tuple[Any, ...]) -> StoredEvent:
-    *ids, ms, frame_id, part_id, verdict, record = row
+    *ids, ms, frame_id, part_id, verdict, check, record = row
     name = None if verdict is None else VERDICTS[verdict]
-    values = (*ids, utc_text(ms), frame_id, part_id, name, json.loads(record))
+    values = (*ids, utc_text(ms), frame_id, part_id, name, check, json.loads(record))
     return StoredEvent(*values)

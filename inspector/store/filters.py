@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from inspector.core.clock import utc_ms
 from inspector.core.errors import ConfigError
-from inspector.store.log_rows import VERDICTS
+from inspector.store.log_rows import CHECK, VERDICTS
 from inspector.store.schema import HOUR_MS
 
 FEEDBACK: Final = (
@@ -21,7 +21,8 @@ class HistoryFilter:
     """Which inspections; None or an empty tuple: all.
 
     from_utc, to_utc: wall time with a zone in ISO 8601; to_utc is excluded. kind: "production" or
-    "check". feedback: "fine", "missed", or "any". engine_hashes: sha256 of engine files.
+    "check"; frames of challenge parts are "check". feedback: "fine", "missed", or "any".
+    engine_hashes: sha256 of engine files.
     """
 
     from_utc: str | None = None
@@ -55,10 +56,12 @@ def conditions(
         if allowed:
             runs.append(f"r.{column} IN ({_marks(allowed)})")
             values += allowed
-    for column, value in (("run_id", filter.run_id), ("kind", filter.kind)):
-        if value is not None:
-            runs.append(f"r.{column} = ?")
-            values.append(value)
+    if filter.run_id is not None:
+        runs.append("r.run_id = ?")
+        values.append(filter.run_id)
+    if filter.kind is not None:
+        of_check = "i.check_name IS NOT NULL" if time == "i.time_ms" else "c.is_check"
+        rows.append(of_check if filter.kind == CHECK else f"NOT ({of_check})")
     for name, text, of_run, of_row in (
         ("from_utc", filter.from_utc, "r.last_ms >= ?", f"{time} >= ?"),
         ("to_utc", filter.to_utc, "r.first_ms < ?", f"{time} < ?"),

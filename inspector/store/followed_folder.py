@@ -19,14 +19,13 @@ _WITHOUT_LOGS: Final = frozenset((DEFECT_PICTURES, EXPLAINED, ORIGINALS, SNAPSHO
 class FollowedFolder:
     """The logs of a run, in the folder itself or in the folders of its sources.
 
-    kind: "production" or "check"; the store remembers it. is_ended: nothing more will come.
+    is_ended: nothing more will come.
     """
 
-    def __init__(self, store: Store, folder: Path, kind: str) -> None:
+    def __init__(self, store: Store, folder: Path) -> None:
         self.is_ended = False
         self._store = store
         self._folder = folder
-        self._kind = kind
         self._is_stored = False
         self._readers: dict[Path, LogReader] = {}
 
@@ -38,7 +37,7 @@ class FollowedFolder:
         has_ended = (self._folder / SUMMARY).exists()
         for log in (self._folder / LOG, *self._folder.glob(f"*/{LOG}")):
             if log.parent not in self._readers and log.exists():
-                self._readers[log.parent] = LogReader(self._store, log.parent, self._kind)
+                self._readers[log.parent] = LogReader(self._store, log.parent)
         more = False
         for reader in self._readers.values():
             note = reader.note
@@ -56,9 +55,9 @@ class FollowedFolder:
     def _remember(self) -> None:
         with self._store.transaction(sync=False) as db:
             db.execute(
-                "INSERT INTO folders (folder, kind) VALUES (?, ?) "
-                "ON CONFLICT (folder) DO UPDATE SET kind = excluded.kind, closed = 0, note = NULL",
-                (self._store.shorten(self._folder), self._kind),
+                "INSERT INTO folders (folder) VALUES (?) "
+                "ON CONFLICT (folder) DO UPDATE SET closed = 0, note = NULL",
+                (self._store.shorten(self._folder),),
             )
         self._is_stored = True
 
@@ -76,11 +75,11 @@ def close_folder(store: Store, folder: Path, note: str | None) -> None:
         )
 
 
-def read_folders(store: Store) -> dict[Path, tuple[str, bool]]:
-    """Folder -> its kind, and whether nothing more will come from it."""
+def read_folders(store: Store) -> dict[Path, bool]:
+    """Folder -> whether nothing more will come from it."""
     with store.read() as db:
-        rows = db.execute("SELECT folder, kind, closed FROM folders").fetchall()
-    return {store.locate(folder): (kind, bool(closed)) for folder, kind, closed in rows}
+        rows = db.execute("SELECT folder, closed FROM folders").fetchall()
+    return {store.locate(folder): bool(closed) for folder, closed in rows}
 
 
 def find_logs(base: Path, depth: int = _DEEPEST) -> Iterator[Path]:

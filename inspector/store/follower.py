@@ -18,9 +18,6 @@ from inspector.store.followed_folder import (
 )
 from inspector.store.trimming import trim
 
-PRODUCTION: Final = "production"
-CHECK: Final = "check"
-
 _SLOW: Final = 20
 """Passes between two looks at the logs of runs that were killed; recovering completes them."""
 
@@ -38,7 +35,7 @@ class Follower:
         self._store = store
         self._interval_s = interval_s
         self._max_inspections = max_inspections
-        self._new: deque[tuple[Path, str]] = deque()
+        self._new: deque[Path] = deque()
         self._bases: deque[Path] = deque()
         self._watched: dict[Path, FollowedFolder] = {}
         self._waiting: dict[Path, FollowedFolder] = {}
@@ -49,10 +46,10 @@ class Follower:
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
         self._thread.start()
 
-    def watch(self, run_folder: Path, *, kind: str = PRODUCTION) -> None:
+    def watch(self, run_folder: Path) -> None:
         """Follows the logs of a run, in the folder itself or in the folders of its sources. They
-        may be missing yet. Returns at once. kind: PRODUCTION or CHECK."""
-        self._new.append((run_folder.absolute(), kind))
+        may be missing yet. Returns at once."""
+        self._new.append(run_folder.absolute())
         self._wake.set()
 
     def catch_up(self, base: Path | None = None) -> None:
@@ -86,9 +83,9 @@ class Follower:
     def _pass(self) -> None:
         try:
             while self._new:
-                folder, kind = self._new[0]
+                folder = self._new[0]
                 self._waiting.pop(folder, None)
-                self._watched[folder] = FollowedFolder(self._store, folder, kind)
+                self._watched[folder] = FollowedFolder(self._store, folder)
                 self._new.popleft()
             self._read(self._watched)
             if self._bases:
@@ -120,12 +117,12 @@ class Follower:
 
     def _scan(self, base: Path) -> None:
         known = read_folders(self._store)
-        unfinished = {path: kind for path, (kind, is_closed) in known.items() if not is_closed}
+        unfinished = [path for path, is_closed in known.items() if not is_closed]
         new = (path for path in find_logs(base) if not {path, path.parent} & known.keys())
-        for path, kind in (*unfinished.items(), *((path, PRODUCTION) for path in new)):
+        for path in (*unfinished, *new):
             if {path, path.parent} & self._watched.keys():
                 continue
             if path.exists():
-                self._waiting[path] = FollowedFolder(self._store, path, kind)
+                self._waiting[path] = FollowedFolder(self._store, path)
             else:
                 close_folder(self._store, path, f"{path} was removed")

@@ -16,12 +16,14 @@ from inspector.store.filters import FEEDBACK, HistoryFilter, conditions, has_who
 from inspector.store.log_rows import VERDICTS
 from inspector.store.schema import HOUR, HOUR_MS, VERDICT_SUMS
 
+_KIND: Final = "CASE WHEN i.check_name IS NULL THEN 'production' ELSE 'check' END"
+
 _VERDICT: Final = f"json_extract('{json.dumps(VERDICTS)}', '$[' || i.verdict || ']')"
 _COLUMNS: Final = (
     f"i.number, r.run_id, r.source, i.frame_id, i.time_ms, {_VERDICT}, i.score, "
     "COALESCE(i.image_threshold, r.image_threshold), "
     "COALESCE(i.pixel_threshold, r.pixel_threshold), i.cause, i.error, i.part_id, "
-    f"r.recipe, i.name, i.defects, i.worst_length, r.unit, r.folder, r.kind, "
+    f"r.recipe, i.name, i.defects, i.worst_length, r.unit, r.folder, {_KIND}, "
     f"{FEEDBACK}, i.at"
 )
 _LAST: Final = 2**63 - 1
@@ -202,7 +204,7 @@ def last_scores(store: Store, source: str, *, count: int = 1000) -> list[ScoredF
             "COALESCE(i.image_threshold, r.image_threshold), "
             f"COALESCE(i.pixel_threshold, r.pixel_threshold), {_VERDICT}, i.cause, r.rule "
             "FROM inspections i CROSS JOIN runs r ON r.id = i.run "
-            "WHERE r.source = ? AND r.kind = 'production' ORDER BY i.number DESC LIMIT ?",
+            "WHERE r.source = ? AND i.check_name IS NULL ORDER BY i.number DESC LIMIT ?",
             (source, count),
         ).fetchall()
     return [ScoredFrame(*row) for row in rows]

@@ -23,13 +23,14 @@ MISSING: Final = "missing"
 REPLACED: Final = "replaced"
 
 _INSERTS: Final = {
-    "inspections": "INSERT INTO inspections VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    "inspections": "INSERT INTO inspections VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     "defects": "INSERT INTO defects VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-    "parts": "INSERT INTO parts (run, time_ms, part_id, verdict, record, at) VALUES (?,?,?,?,?,?)",
+    "parts": "INSERT INTO parts (run, time_ms, part_id, verdict, record, at, check_name) "
+    "VALUES (?,?,?,?,?,?,?)",
     "events": "INSERT INTO events (run, time_ms, type, frame_id, record, at) VALUES (?,?,?,?,?,?)",
 }
 _ADD_COUNTS: Final = (
-    "INSERT INTO counts VALUES (?,?,?,?,?) ON CONFLICT (run, hour) DO UPDATE SET "
+    "INSERT INTO counts VALUES (?,?,?,?,?,?) ON CONFLICT (run, hour, is_check) DO UPDATE SET "
     "passed = passed + excluded.passed, failed = failed + excluded.failed, "
     "errored = errored + excluded.errored"
 )
@@ -39,16 +40,15 @@ class LogReader:
     """Reads new lines of folder/inspections.jsonl. The rows of the lines and the place up to which
     the log is read are stored in one transaction, so a kill loses nothing and doubles nothing.
 
-    kind: "production" or "check". is_ended: nothing more will come from this folder. note: a
+    is_ended: nothing more will come from this folder. note: a
     sentence about a log that cannot be used; None if all is well.
     """
 
-    def __init__(self, store: Store, folder: Path, kind: str) -> None:
+    def __init__(self, store: Store, folder: Path) -> None:
         self.folder = folder
         self.is_ended = False
         self.note: str | None = None
         self._store = store
-        self._kind = kind
         self._run: RunFacts | None = None
 
     def read_new(self) -> bool:
@@ -131,7 +131,7 @@ class LogReader:
                     "UPDATE runs SET state = ?, note = ? WHERE folder = ?",
                     (REPLACED, "a later run replaced its log", folder),
                 )
-                values |= {"folder": folder, "kind": self._kind, "offset": len(line)}
+                values |= {"folder": folder, "offset": len(line)}
                 values |= {"tail": line[-LINE_TAIL_BYTES:]}
                 names, marks = ", ".join(values), ", ".join("?" * len(values))
                 db.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(values.values()))
@@ -257,7 +257,7 @@ def _write(db: sqlite3.Connection, run: RunFacts, batch: Batch) -> None:
         "UPDATE runs SET offset = ?, tail = ? WHERE id = ?", (batch.offset, batch.tail, run.key)
     )
     rows = batch.inspections
-    db.executemany(_ADD_COUNTS, [(run.key, hour, *n) for hour, n in batch.counts.items()])
+    db.executemany(_ADD_COUNTS, [(run.key, *at, *n) for at, n in batch.counts.items()])
     for table, insert in _INSERTS.items():
         db.executemany(insert, getattr(batch, table))
     if rows:
@@ -273,11 +273,11 @@ def _write(db: sqlite3.Connection, run: RunFacts, batch: Batch) -> None:
 
 def _count_lost(db: sqlite3.Connection, run: RunFacts, offset: int) -> None:
     lost = db.execute(
-        f"SELECT run, {HOUR} AS hour, {VERDICT_SUMS} FROM inspections WHERE run = ? AND at >= ? "
-        "GROUP BY hour",
+        f"SELECT run, {HOUR} AS hour, check_name IS NOT NULL AS is_check, {VERDICT_SUMS} "
+        "FROM inspections WHERE run = ? AND at >= ? GROUP BY hour, is_check",
         (run.key, offset),
     ).fetchall()
-    db.executemany(_ADD_COUNTS, [(key, hour, *(-n for n in counts)) for key, hour, *counts in lost])
+    db.executemany(_ADD_COUNTS, [(*row[:3], *(-n for n in row[3:])) for row in lost])
 
 
 def _write_files(

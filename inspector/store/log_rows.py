@@ -11,6 +11,9 @@ from inspector.core.clock import utc_ms
 from inspector.core.records import FORMAT
 from inspector.store.schema import HOUR_MS
 
+PRODUCTION: Final = "production"
+CHECK: Final = "check"
+
 VERDICTS: Final = ("PASS", "FAIL", "ERROR")
 """The number of a verdict in the store is its place here."""
 
@@ -20,7 +23,7 @@ _FRAME_FILE: Final = re.compile(r"(?:^|/)frame_(\d{8,15})[_.]")
 _ENVELOPE: Final = frozenset(
     (
         *("type", "run_id", "source", "seq", "event_id", "chain", "frame_id", "captured_ns"),
-        *("wall_time_utc", "part_id", "recipe_id"),
+        *("wall_time_utc", "part_id", "recipe_id", "check"),
     )
 )
 _OUTLINES: Final = ("polygons", "explanation", "shape_figures", "limits")
@@ -49,8 +52,8 @@ class RunFacts:
 @dataclass(slots=True)
 class Batch:
     """Rows of some lines, in order. files: path -> row, None for a file that was removed. counts:
-    start of an hour -> number of each verdict. offset, tail, frame_id: as in RunFacts, after these
-    lines. problem: about the first line that is damaged."""
+    start of an hour, whether the frames belong to a check -> number of each verdict. offset, tail,
+    frame_id: as in RunFacts, after these lines. problem: about the first line that is damaged."""
 
     offset: int
     tail: bytes
@@ -60,7 +63,7 @@ class Batch:
     parts: list[Row] = field(default_factory=list)
     events: list[Row] = field(default_factory=list)
     files: dict[str, Row | None] = field(default_factory=dict)
-    counts: dict[int, list[int]] = field(default_factory=dict)
+    counts: dict[tuple[int, bool], list[int]] = field(default_factory=dict)
     problem: str | None = None
 
 
@@ -71,6 +74,7 @@ def header_row(line: bytes) -> dict[str, Any]:
     if record.get("type") != "header" or record.get("format") != FORMAT:
         raise ValueError(f"it is not a log of format {FORMAT}")
     return {
+        "kind": PRODUCTION if record.get("check") is None else CHECK,
         "run_id": str(record["run_id"]),
         "source": str(record["source"]),
         "started_ms": utc_ms(record["started_utc"]),
@@ -149,16 +153,19 @@ def _add_inspection(
     rows = [_defect_row(defect, run, number) for defect in defects]
     lengths = [defect[size] for defect in defects if defect[size] is not None]
     ms, verdict = utc_ms(record["wall_time_utc"]), VERDICTS.index(record["verdict"])
+    check = _text(record.get("check"))
     row = (
         *(number, run.key, frame_id, ms, verdict, _number(record["score"])),
         _differing(_number(record["image_threshold"]), run.image_threshold),
         _differing(_number(record.get("pixel_threshold")), run.pixel_threshold),
         *(_text(record["cause"]), _text(record["error"]), _text(record["part_id"])),
         *(_text(record["name"]), len(rows), _number(max(lengths, default=None)), at),
+        check,
     )
     batch.inspections.append(row)
     batch.defects += rows
-    batch.counts.setdefault(ms // HOUR_MS * HOUR_MS, [0, 0, 0])[verdict] += 1
+    place = ms // HOUR_MS * HOUR_MS, check is not None
+    batch.counts.setdefault(place, [0, 0, 0])[verdict] += 1
     batch.frame_id = frame_id
 
 
@@ -189,6 +196,7 @@ def _part_row(record: Mapping[str, Any], at: int, run: RunFacts) -> Row:
         VERDICTS.index(record["verdict"]),
         _without_envelope(record),
         at,
+        _text(record.get("check")),
     )
 
 

@@ -89,7 +89,31 @@ _FORMAT_2: Final = (
     "GROUP BY run, hour",
 )
 
-CHANGES: Final[tuple[tuple[str, ...], ...]] = (_FORMAT_1, _FORMAT_2)
+_FORMAT_3: Final = (
+    # Results of routine checks. slot_ms: time of the schedule that a result fulfils.
+    "CREATE TABLE checks (number INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL, "
+    "name TEXT NOT NULL, kind TEXT NOT NULL, passed INTEGER NOT NULL, text TEXT NOT NULL, "
+    "who TEXT, slot_ms INTEGER, run_id TEXT, part_number INTEGER, content TEXT)",
+    "CREATE INDEX checks_by_name ON checks (name, number)",
+    # check_name: of the check to which the line belongs; null in production. runs.kind is that of
+    # the whole run; a run of production can have lines of challenge parts.
+    "ALTER TABLE folders DROP COLUMN kind",
+    "ALTER TABLE inspections ADD COLUMN check_name TEXT",
+    "CREATE INDEX inspections_of_checks ON inspections (number) WHERE check_name IS NOT NULL",
+    "ALTER TABLE parts ADD COLUMN check_name TEXT",
+    "CREATE INDEX parts_of_checks ON parts (check_name, number) WHERE check_name IS NOT NULL",
+    "ALTER TABLE counts RENAME TO old_counts",
+    "CREATE TABLE counts (run INTEGER NOT NULL, hour INTEGER NOT NULL, is_check INTEGER NOT NULL, "
+    "passed INTEGER NOT NULL, failed INTEGER NOT NULL, errored INTEGER NOT NULL, "
+    "PRIMARY KEY (run, hour, is_check)) WITHOUT ROWID",
+    "INSERT INTO counts SELECT c.run, c.hour, r.kind = 'check', c.passed, c.failed, c.errored "
+    "FROM old_counts c JOIN runs r ON r.id = c.run",
+    "DROP TABLE old_counts",
+    "UPDATE inspections SET check_name = 'check' "
+    "WHERE run IN (SELECT id FROM runs WHERE kind = 'check')",
+)
+
+CHANGES: Final[tuple[tuple[str, ...], ...]] = (_FORMAT_1, _FORMAT_2, _FORMAT_3)
 """CHANGES[n] makes format n + 1 from format n. The first entry makes an empty file a store."""
 
 FORMAT: Final = len(CHANGES)

@@ -8,6 +8,7 @@ from inspector.report.markup import Child, Markup, element
 from inspector.service.line_state import LineState, SourceState
 from inspector.store.alarms import Alarm
 from inspector.store.history import InspectionRow
+from inspector.web.checks_section import checks_section, checks_version
 from inspector.web.layout import (
     Visitor,
     address,
@@ -40,7 +41,7 @@ def live_parts(
     failures: Sequence[InspectionRow],
     visitor: Visitor,
     shown: Sequence[str],
-) -> list[Markup]:
+) -> list[Child]:
     """shown: names of the cameras with a live picture."""
     return [
         element("noscript", note("Without JavaScript, load this page again to see new figures.")),
@@ -51,6 +52,7 @@ def live_parts(
             *(_camera(source, shown=source.name in shown) for source in state.sources),
             class_="cameras",
         ),
+        checks_section(state.checks, visitor),
         _failures(failures),
         _controls(state, visitor),
     ]
@@ -63,7 +65,8 @@ def live_version(
     numbers = [f"{alarm.number}.{alarm.count}" for alarm in alarms]
     newest = str(failures[0].number) if failures else ""
     names = [source.name for source in state.sources]
-    return "|".join([state.state, state.mode, str(state.recipe), *names, *numbers, newest])
+    words = [state.state, state.mode, str(state.recipe), checks_version(state.checks)]
+    return "|".join([*words, *names, *numbers, newest])
 
 
 def status_text(state: LineState) -> str:

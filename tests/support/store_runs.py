@@ -85,11 +85,11 @@ def open_store(path: Path) -> Iterator[Store]:
         store.close()
 
 
-def follow(store: Store, *folders: Path, kind: str = "production") -> Follower:
+def follow(store: Store, *folders: Path) -> Follower:
     """Reads the folders to their end. Without folders it catches up."""
     follower = Follower(store)
     for folder in folders:
-        follower.watch(folder, kind=kind)
+        follower.watch(folder)
     if not folders:
         follower.catch_up()
     follower.stop()

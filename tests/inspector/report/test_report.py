@@ -46,6 +46,15 @@ def test_every_link_leads_to_a_row(language: str, tmp_path: Path):
     assert len(page.links) > 100
 
 
+def test_the_report_of_a_routine_check_says_that_it_is_one(tmp_path: Path):
+    folder = write_run(tmp_path, frames(3))
+    assert "Routine check" not in visible(report_of(folder)["report.html"])
+    log = folder / "inspections.jsonl"
+    log.write_text(log.read_text().replace('"check":null', '"check":"daily"'))
+    page = visible(report_of(folder)["report.html"])
+    assert re.search(r"Routine check, not production\s*daily", page)
+
+
 def test_links_of_a_report_with_many_defects_and_many_ranges(tmp_path: Path):
     rows = frames(2600, {k: (scratch(k, 1 + k % 9),) for k in range(0, 2600, 2)})
     files = report_of(write_run(tmp_path, rows))

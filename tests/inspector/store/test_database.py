@@ -137,7 +137,7 @@ def test_a_change_is_complete_or_absent(tmp_path: Path) -> None:
 
         def change() -> None:
             with store.transaction() as db:
-                db.execute("INSERT INTO folders VALUES ('a', 'production', 0, NULL)")
+                db.execute("INSERT INTO folders VALUES ('a', 0, NULL)")
                 raise KeyError
 
         with pytest.raises(KeyError):
@@ -148,7 +148,7 @@ def test_a_change_is_complete_or_absent(tmp_path: Path) -> None:
 def test_reading_changes_nothing_and_sees_one_state(tmp_path: Path) -> None:
     with open_store(tmp_path / "store.sqlite") as store:
         with pytest.raises(SinkError), store.read() as db:
-            db.execute("INSERT INTO folders VALUES ('a', 'production', 0, NULL)")
+            db.execute("INSERT INTO folders VALUES ('a', 0, NULL)")
         with store.read() as db:
             count = "SELECT COUNT(*) FROM audit"
             assert db.execute(count).fetchone() == (0,)
@@ -203,6 +203,6 @@ def test_an_older_store_is_not_changed_by_reading(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     execute(path, "PRAGMA journal_mode = WAL;" + FORMAT_1.read_text())
     before = path.read_bytes()
-    with pytest.raises(ConfigError, match="has format 1, but only format 2 can be read"):
+    with pytest.raises(ConfigError, match="has format 1, but only format 3 can be read"):
         Store(path, read_only=True)
     assert path.read_bytes() == before

@@ -150,8 +150,8 @@ def test_a_verdict_without_sizes_counts_at_the_end_of_a_killed_run(
 def test_several_sources_and_runs_below_the_store(store: Store, tmp_path: Path) -> None:
     top = tmp_path / "runs/2026-01-31/12-00-00"
     for source in ("left", "right"):
-        LogOfRun(top / source, source=source).add(*frames(4)).finish()
-    follower = follow(store, top, kind="check")
+        LogOfRun(top / source, source=source, check="daily").add(*frames(4)).finish()
+    follower = follow(store, top)
     assert follower.failure is None
     LogOfRun(tmp_path / "runs/2026-01-31/13-00-00", run_id="r2").add(*frames(2)).finish()
     follow(store)
@@ -162,17 +162,6 @@ def test_several_sources_and_runs_below_the_store(store: Store, tmp_path: Path) 
         ("r2", "main"): "production",
     }
     assert rows(store, "SELECT COUNT(*) FROM inspections") == [(10,)]
-
-
-def test_a_run_whose_kind_is_known_keeps_it_after_a_kill(tmp_path: Path) -> None:
-    top = tmp_path / "runs/a"
-    top.mkdir(parents=True)
-    with open_store(tmp_path / "store.sqlite") as store:
-        follow(store, top, kind="check")
-    LogOfRun(top / "left", source="left").add(*frames(2)).finish()
-    with open_store(tmp_path / "store.sqlite") as store:
-        follow(store)
-        assert [run.kind for run in find_stored_runs(store)] == ["check"]
 
 
 def test_all_folders_may_move_together(tmp_path: Path) -> None:

@@ -43,11 +43,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     log = LogOfRun(base / "runs/2", run_id="r2", recipe_id="cap", engine_hash="e2")
     late = [frame(n, ms=START_MS + 5 * HOUR + n) for n in range(9)]
     log.add(*late, frame(9, Verdict.ERROR, ms=START_MS + 5 * HOUR + 9)).finish()
-    LogOfRun(base / "runs/3", run_id="r3").add(*frames(2)).finish()
+    LogOfRun(base / "runs/3", run_id="r3", check="daily").add(*frames(2)).finish()
     with open_store(base / "store.sqlite") as store:
         follow(store, base / "runs/1")
         follow(store, base / "runs/2")
-        follow(store, base / "runs/3", kind="check")
+        follow(store, base / "runs/3")
         yield store
 
 

@@ -9,7 +9,7 @@ from sample_results import HOSTILE
 from store_runs import LogOfRun, follow, frame
 
 from inspector.core.types import Verdict
-from inspector.service.line_state import DiskState
+from inspector.service.line_state import CheckState, DiskState
 from inspector.store.alarms import acknowledge_alarm, raise_alarm
 from inspector.store.audit import add_change
 from inspector.store.database import Store
@@ -35,6 +35,26 @@ def test_the_live_page_shows_state_counts_and_failures(site: Site, line: FakeLin
     sources = [image["src"] for image in page.every("img")]
     assert sources[:2] == ["/live/left", "/live/right"]
     assert sources[2] == "/picture/r1/main/117/snapshot"
+
+
+def test_the_live_page_shows_routine_checks_and_begins_them(site: Site, line: FakeLine) -> None:
+    assert "Routine checks" not in site.page("/").text
+    waiting = CheckState("shift", "recipe", "waiting", "present 3 parts", None, None, None, None)
+    result = ("2026-01-31T06:00:03.000Z", False, "1 of 2 pictures <b> are FAIL")
+    missed = CheckState("daily", "folder", "idle", None, "2026-01-31T14:00:00.000Z", *result)
+    parts = CheckState("hourly", "part_id", "idle", None, None, None, None, None)
+    before = site.page("/").every("section")
+    line.current = line_state(checks=(waiting, missed, parts))
+    page = site.page("/")
+    for text in ("Now: present 3 parts.", "1 of 2 pictures <b> are FAIL", "2026-01-31 14:00:00"):
+        assert text in page.text
+    names = [i["value"] for i in page.every("input") if i.get("name") == "name"]
+    assert names == ["shift", "daily"]
+    versions = [
+        next(s["data-version"] for s in sections if s.get("id") == "line")
+        for sections in (before, page.every("section"))
+    ]
+    assert versions[0] != versions[1]
 
 
 def test_a_page_has_at_most_four_live_pictures(site: Site, line: FakeLine) -> None:

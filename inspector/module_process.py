@@ -1,0 +1,25 @@
+"""Starts a module of this program as another process."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+_PACKAGES: Final = Path(__file__).parents[1]
+
+
+def start_module(name: str, *arguments: str, stdin: int) -> "subprocess.Popen[str]":
+    """Runs `python -m name`. Its stdout is a pipe, and a signal to this program does not reach it.
+
+    stdin: subprocess.DEVNULL or subprocess.PIPE.
+    """
+    path = os.pathsep.join([str(_PACKAGES), *filter(None, sys.path)])
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", name, *arguments],
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": path},
+        start_new_session=True,  # Ctrl-C in the terminal is for the parent only
+    )
