@@ -6,6 +6,7 @@ from concurrent.futures import Executor, Future
 from loguru import logger
 
 from inspector.core.errors import InspectorError
+from inspector.core.memory import return_memory
 from inspector.session import Session
 
 
@@ -34,10 +35,13 @@ class EndingSessions:
 
     def collect(self) -> None:
         """Notes the results of those that have ended. Raises errors that are no InspectorError."""
-        for future in [future for future in self._sessions if future.done()]:
+        ended = [future for future in self._sessions if future.done()]
+        for future in ended:
             del self._sessions[future]
             try:
                 self.code = max(self.code, future.result())
             except InspectorError as exc:
                 logger.error("a session failed: {}", exc)
                 self.error = self.error or exc
+        if ended:
+            return_memory()

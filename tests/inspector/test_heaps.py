@@ -52,3 +52,36 @@ def count_heaps(share: bool) -> int:
 def test_threads_share_few_heaps() -> None:
     assert count_heaps(share=True) <= 3
     assert count_heaps(share=False) > 4
+
+
+HOLE = """
+import ctypes
+from inspector.core.memory import return_memory
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, (ctypes.c_size_t,)
+libc.free.argtypes = (ctypes.c_void_p,)
+libc.memset.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t)
+
+
+def resident_pages():
+    return int(open("/proc/self/statm").read().split()[1])
+
+
+blocks = [libc.malloc(4000) for _ in range(10_000)]
+for block in blocks:
+    libc.memset(block, 1, 4000)
+for block in blocks[:-1]:  # the last one keeps the heap from shrinking by itself
+    libc.free(block)
+before = resident_pages()
+return_memory()
+print(before - resident_pages())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has the function")
+def test_unused_memory_is_returned_to_the_system() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HOLE], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) > 9000
