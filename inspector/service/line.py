@@ -132,7 +132,8 @@ class Line:
 
     @property
     def is_preparing(self) -> bool:
-        return self._preparation is not None
+        """Whether a session is being prepared, or does not have all sources yet."""
+        return self._preparation is not None or self._sources.is_handing_over
 
     def start(self, plan: Plan) -> None:
         """Opens the sources and starts a session. Raises the errors of Session."""

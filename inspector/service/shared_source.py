@@ -44,6 +44,12 @@ class SharedSource:
         return self._delivered
 
     @property
+    def is_handing_over(self) -> bool:
+        """Whether the current view still gets the rest of a part."""
+        following = self._next
+        return following is not None and following.has_turn
+
+    @property
     def can_continue(self) -> bool:
         """False if nothing more comes, although the source is live: it was closed or it failed."""
         return not (self.info.live and self._gives_nothing)
@@ -54,7 +60,9 @@ class SharedSource:
 
     def make_view(self) -> "SourceView":
         """A view for the next run. The first view is the current one at once; another view waits
-        for hand_over(). It replaces a view that still waits."""
+        for hand_over(). It replaces a view that was not handed over. Must not be called while
+        is_handing_over."""
+        assert not self.is_handing_over
         make = NamedView if isinstance(self._source, NamesFrames) else SourceView
         with self._changed:
             first = self._current is None
@@ -182,6 +190,12 @@ class SharedSources:
                 "while the source is open: stop the line and start it again"
             )
         return entry[1].make_view()
+
+    @property
+    def is_handing_over(self) -> bool:
+        """Whether a source still gives the rest of a part to the view before. The next view can be
+        opened after that."""
+        return any(source.is_handing_over for _, source in self._sources.values())
 
     def hand_over(self, frames_of_part: Mapping[str, int] | None = None) -> None:
         """Gives all sources to the views that were opened last, between two frames.
