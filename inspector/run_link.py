@@ -39,8 +39,8 @@ class RunLink:
     """recipe_id: name of the recipe; None without recipes. before: name of a source -> its run
     before; empty for the first run. who, why: of the change between the two. interruptions: name of
     a source -> the stage that says how long it was not inspected before this run. check: name of
-    the routine check that the run is; None in production. recorded: None
-    unless a run is judged again."""
+    the routine check that the run is; None in production. recorded: None unless a run is judged
+    again."""
 
     recipe_id: str | None = None
     before: Mapping[str, RunInfo] = field(default_factory=dict)

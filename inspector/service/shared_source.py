@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from threading import Condition
 
-from inspector.core.errors import ConfigError, InspectorError
+from loguru import logger
+
+from inspector.core.errors import ConfigError, InspectorError, SourceError
 from inspector.core.protocols import NamesFrames, Source
 from inspector.core.types import SourceInfo
 from inspector.service.source_view import Item, NamedView, SourceView
@@ -175,21 +177,30 @@ class SharedSources:
         self._sources: dict[str, tuple[SourceOptions, SharedSource]] = {}
 
     def open_view(self, name: str, options: SourceOptions) -> SourceView:
-        """A view of the source for the next run. Opens the source if it is not open yet, or if it
-        is live and has failed.
+        """A view of the source for the next run. Opens the source if it is not open yet.
 
-        Raises ConfigError if it is open with other options, and the errors of opening.
+        A live source that has failed is opened again; if this fails, the view ends at once with
+        the first error. Raises ConfigError if it is open with other options, and the errors of
+        opening.
         """
         entry = self._sources.get(name)
-        if entry is None or not entry[1].can_continue:
-            entry = options, SharedSource(self._open_source(options), self._changed)
-            self._sources[name] = entry
+        if entry is None:
+            entry = self._open(name, options)
         elif entry[0] != options:
             raise ConfigError(
                 "the options of a source, and the bit depth that the engine needs, cannot change "
                 "while the source is open: stop the line and start it again"
             )
+        elif not entry[1].can_continue:
+            try:
+                entry = self._open(name, options)
+            except SourceError as exc:
+                logger.warning("{}", exc)
         return entry[1].make_view()
+
+    def _open(self, name: str, options: SourceOptions) -> tuple[SourceOptions, SharedSource]:
+        self._sources[name] = options, SharedSource(self._open_source(options), self._changed)
+        return self._sources[name]
 
     @property
     def is_handing_over(self) -> bool:

@@ -264,3 +264,23 @@ def test_a_source_that_is_open_is_not_opened_again() -> None:
     assert len(opened) == 2
     sources.close()
     assert opened[1].closed.is_set()
+
+
+def test_a_source_that_cannot_be_opened_again_does_not_hold_up_the_others() -> None:
+    answers = iter([ListSource([SourceLost("gone")], live=True), SourceLost("still gone")])
+
+    def open_source(_: SourceOptions) -> ListSource:
+        answer = next(answers)
+        if isinstance(answer, SourceLost):
+            raise answer
+        return answer
+
+    sources = SharedSources(open_source)
+    first = sources.open_view("a", SourceOptions(uri="0"))
+    with pytest.raises(SourceLost, match="gone"):
+        first.read()
+    second = sources.open_view("a", SourceOptions(uri="0"))
+    sources.hand_over()
+    assert first.read() is None
+    with pytest.raises(SourceLost, match=r"^gone"):
+        second.read()
