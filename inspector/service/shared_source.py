@@ -93,8 +93,7 @@ class SharedSource:
                 if self._is_done(view):
                     return None
                 if self._slot is not None:
-                    item, self._slot = self._slot, None
-                    return self._deliver(view, item)
+                    return self._take(view, self._slot)
                 if self._gives_nothing:
                     self._promote()
                     if self._end is not None and not self.is_closed:
@@ -107,6 +106,10 @@ class SharedSource:
                 with self._changed:
                     self._reading = False
                     self._changed.notify_all()
+            with self._changed:
+                # Also if the view was closed during the read: the frame has been captured.
+                if self._slot is not None and view is self._current:
+                    return self._take(view, self._slot)
 
     def close_view(self, view: "SourceView") -> None:
         """Closes the source if it is the current view; otherwise only the view ends."""
@@ -146,7 +149,9 @@ class SharedSource:
         """A view that waits for its turn reads nothing, also when the source has ended."""
         return view is self._current and not self._reading
 
-    def _deliver(self, view: "SourceView", item: Item) -> Item:
+    def _take(self, view: "SourceView", item: Item) -> Item:
+        """item: the one in the slot."""
+        self._slot = None
         self._delivered += 1
         item = view.number(item)
         self._promote()

@@ -164,6 +164,17 @@ def test_a_view_that_was_closed_before_its_turn_gets_nothing() -> None:
     assert [old.read() is None for _ in range(4)] == [False, False, False, True]
 
 
+def test_a_frame_that_arrives_while_the_source_is_closed_is_captured() -> None:
+    source = GatedSource(1)
+    source.close = lambda: None  # type: ignore[method-assign]  # it returns the frame after close()
+    shared = share(source)
+    reader = Reader(shared.make_view())
+    source.reading.wait(20)
+    reader.view.close()
+    source.allow()
+    assert len(reader.finish().items) == 1
+
+
 def test_closing_the_source_ends_a_view_that_waits_for_its_turn() -> None:
     source = GatedSource(1)
     shared = share(source)
