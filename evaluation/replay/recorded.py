@@ -78,8 +78,8 @@ class RecordedRun:
             if record["type"] == ConfigChanged.type
         )
         recorded = RecordedLink(continues, changes)
-        names = {name: self.header.get(name) for name in ("recipe_id", "check")}
-        return RunLink(**names, recorded=recorded)
+        recipe, check = self.header.get("recipe_id"), self.header.get("check")
+        return RunLink(recipe_id=recipe, check=check, recorded=recorded)
 
     def records(self) -> Iterator[Record]:
         """All records, the header first."""

@@ -92,8 +92,8 @@ class SharedSource:
                 self._changed.wait_for(lambda: self._is_done(view) or self._may_read(view))
                 if self._is_done(view):
                     return None
-                if self._slot is not None:
-                    return self._take(view, self._slot)
+                if (item := self._take(view)) is not None:
+                    return item
                 if self._gives_nothing:
                     self._promote()
                     if self._end is not None and not self.is_closed:
@@ -108,8 +108,8 @@ class SharedSource:
                     self._changed.notify_all()
             with self._changed:
                 # Also if the view was closed during the read: the frame has been captured.
-                if self._slot is not None and view is self._current:
-                    return self._take(view, self._slot)
+                if (item := self._take(view)) is not None:
+                    return item
 
     def close_view(self, view: "SourceView") -> None:
         """Closes the source if it is the current view; otherwise only the view ends."""
@@ -149,8 +149,11 @@ class SharedSource:
         """A view that waits for its turn reads nothing, also when the source has ended."""
         return view is self._current and not self._reading
 
-    def _take(self, view: "SourceView", item: Item) -> Item:
-        """item: the one in the slot."""
+    def _take(self, view: "SourceView") -> Item | None:
+        """The item in the slot, if there is one and the view is the current one."""
+        item = self._slot
+        if item is None or view is not self._current:
+            return None
         self._slot = None
         self._delivered += 1
         item = view.number(item)
