@@ -196,7 +196,7 @@ def _connect(
         run,
         event_stages=[
             *events.in_order(),
-            *([ChangeStage(link, run)] if link.before else []),
+            *([ChangeStage(changes)] if (changes := link.changes(run)) else []),
             *([] if interruption is None else [interruption]),
             *evidence.connect(outputs, run),
         ],

@@ -26,7 +26,6 @@ def make_info(
     link: RunLink,
 ) -> RunInfo:
     """names: id of the run, name of the source. link: to the run before."""
-    before = link.before.get(names[1])
     engine_path = Path(config.engine.path or "")
     return RunInfo(
         source=source.info,
@@ -46,7 +45,7 @@ def make_info(
         version=find_version(),
         recipe_id=link.recipe_id,
         check=link.check,
-        continues=None if before is None else {"run_id": before.run_id},
+        continues=link.continued(names[1]),
     )
 
 

@@ -1,7 +1,7 @@
 """How a run follows the run before it: its recipe, and the settings that changed in between."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from inspector.core.clock import utc_now
@@ -16,11 +16,31 @@ OpenSource = Callable[[str, SourceOptions], Source]
 
 
 @dataclass(frozen=True, slots=True)
+class SettingChange:
+    """A setting that differs from the run before; see ConfigChanged."""
+
+    key: str
+    old: Any
+    new: Any
+    who: str | None
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedLink:
+    """The link of a run that is judged again, from its log."""
+
+    continues: dict[str, str] | None
+    changes: tuple[SettingChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RunLink:
     """recipe_id: name of the recipe; None without recipes. before: name of a source -> its run
     before; empty for the first run. who, why: of the change between the two. interruptions: name of
     a source -> the stage that says how long it was not inspected before this run. check: name of
-    the routine check that the run is; None in production."""
+    the routine check that the run is; None in production. recorded: None unless a run is judged
+    again."""
 
     recipe_id: str | None = None
     before: Mapping[str, RunInfo] = field(default_factory=dict)
@@ -28,43 +48,50 @@ class RunLink:
     why: str | None = None
     interruptions: Mapping[str, InterruptionStage] = field(default_factory=dict)
     check: str | None = None
+    recorded: RecordedLink | None = None
+
+    def continued(self, source: str) -> dict[str, str] | None:
+        """See RunInfo.continues."""
+        if self.recorded is not None:
+            return self.recorded.continues
+        before = self.before.get(source)
+        return None if before is None else {"run_id": before.run_id}
+
+    def changes(self, run: RunInfo) -> Sequence[SettingChange]:
+        """The settings that differ from the run before; none for the first run."""
+        if self.recorded is not None:
+            return self.recorded.changes
+        before = self.before.get(run.source_name)
+        pairs = {} if before is None else find_changes(before, run)
+        return [SettingChange(key, *pair, self.who, self.why) for key, pair in pairs.items()]
 
 
 FIRST: Final = RunLink()
 
 
 class ChangeStage:
-    """Emits an event `config_changed` for each setting that differs from the run before, with the
-    first inspection; at the end of a run without inspections."""
+    """Emits an event `config_changed` for each change, with the first inspection; at the end of a
+    run without inspections."""
 
     name = "changes"
 
-    def __init__(self, link: RunLink, run: RunInfo) -> None:
-        before = link.before.get(run.source_name)
-        self._changes = {} if before is None else find_changes(before, run)
-        self._who, self._why = link.who, link.why
+    def __init__(self, changes: Sequence[SettingChange]) -> None:
+        self._changes = changes
 
     def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
         frame = inspection.frame
         return inspection, self._take(frame.wall_time_utc, frame.frame_id, frame.captured_ns)
 
     def flush(self) -> Sequence[Event]:
-        return self._take(utc_now(), None, None) if self._changes else ()
+        return self._take(utc_now(), None, None)
 
     def _take(self, utc: str, frame_id: int | None, captured_ns: int | None) -> list[Event]:
-        changes, self._changes = self._changes, {}
+        changes, self._changes = self._changes, ()
         return [
             ConfigChanged(
-                wall_time_utc=utc,
-                frame_id=frame_id,
-                captured_ns=captured_ns,
-                key=key,
-                old=old,
-                new=new,
-                who=self._who,
-                why=self._why,
+                wall_time_utc=utc, frame_id=frame_id, captured_ns=captured_ns, **asdict(change)
             )
-            for key, (old, new) in changes.items()
+            for change in changes
         ]
 
 

@@ -10,7 +10,7 @@ from engines.spec_file import file_hash
 from evaluation.replay.recorded import WHOLE_LINES, RecordedRun
 from evaluation.replay.same_parts import repeat_parts
 from evaluation.replay.same_web import repeat_tracking
-from evaluation.replay.sources import LimitedSource, OriginalsSource
+from evaluation.replay.sources import ContinuedSource, LimitedSource, OriginalsSource
 from inspector.build import open_source
 from inspector.command_line import find_version
 from inspector.config import Config, make_config
@@ -234,10 +234,18 @@ def _choose_frames(
     if run.header.get("source_hash") is None and config.source.uri != "synthetic":
         notes.append("the log has no hash of the source, so a changed source is not noticed")
     if run.status == FINISHED:
-        return lambda options: _open_same(run, options)
+        return lambda options: _open_part(run, options)
     beyond = BATCHES_AFTER_CUT * config.engine.batch if run.cut else 0
     last = run.last_frame_id + beyond
-    return lambda options: LimitedSource(_open_same(run, options), last)
+    return lambda options: LimitedSource(_open_part(run, options), last)
+
+
+def _open_part(run: RecordedRun, options: SourceOptions) -> Source:
+    """The frames that the run had; a run of a line can begin in the middle of the source."""
+    source = _open_same(run, options)
+    if run.header.get("continues") is None:
+        return source
+    return ContinuedSource(source, next(run.inspections()))
 
 
 def _is_missing(run: RecordedRun) -> bool:

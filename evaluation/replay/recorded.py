@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
 from inspector.core.errors import DataError
+from inspector.core.events import ConfigChanged
 from inspector.core.types import SINGLE
 from inspector.outputs.folder import LOG, ORIGINALS, SUMMARY, find_runs
 from inspector.outputs.json_log import INSPECTION_TYPES, READABLE, parse_record
 from inspector.recovery import KILLED
+from inspector.run_link import RecordedLink, RunLink, SettingChange
 
 Record = dict[str, Any]
 
@@ -64,6 +66,20 @@ class RecordedRun:
     @property
     def format(self) -> int:
         return int(self.header["format"])
+
+    @property
+    def link(self) -> RunLink:
+        """Recipe and changes of a run of a line."""
+        continues = self.header.get("continues")
+        keys = [field.name for field in fields(SettingChange)]
+        changes = tuple(
+            SettingChange(**{key: record[key] for key in keys})
+            for record in (self.records() if continues else ())
+            if record["type"] == ConfigChanged.type
+        )
+        recorded = RecordedLink(continues, changes)
+        names = {name: self.header.get(name) for name in ("recipe_id", "check")}
+        return RunLink(**names, recorded=recorded)
 
     def records(self) -> Iterator[Record]:
         """All records, the header first."""

@@ -65,6 +65,7 @@ def replay_run(run: RecordedRun, options: ReplayOptions, out: Path) -> ReplayRes
             name=name,
             folder=out,
             recorded=open_frames,
+            link=run.link,
         )
         stack.callback(built.source.close)
         if counter is not None:

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -46,6 +47,38 @@ class LimitedSource:
                 item = self._source.read()
         self._ended = item is None or item.frame_id >= self._last_frame_id
         return item
+
+    def close(self) -> None:
+        self._source.close()
+
+
+class ContinuedSource:
+    """A source from the frame on with which a run of a line began. There the numbers begin at 0.
+
+    first: the first inspection of the run.
+    """
+
+    def __init__(self, source: Source, first: Record) -> None:
+        self._source = source
+        self._first = first
+        self._first_id: int | None = None
+
+    @property
+    def info(self) -> SourceInfo:
+        """As the run had it."""
+        return replace(self._source.info, frame_count=None, duration_s=None, path=None)
+
+    @property
+    def files(self) -> Sequence[Path]:
+        return self._source.files if isinstance(self._source, HasFiles) else ()
+
+    def read(self) -> Frame | BadFrame | None:
+        while (item := self._source.read()) is not None:
+            if self._first_id is None and item.pts_s == self._first["pts_s"]:
+                self._first_id = item.frame_id - self._first["frame_id"]
+            if self._first_id is not None:
+                return replace(item, frame_id=item.frame_id - self._first_id)
+        return None
 
     def close(self) -> None:
         self._source.close()

@@ -42,6 +42,15 @@ class QueuedRecord:
     body: bytes
 
 
+_open_here: Final[set[Path]] = set()
+"""Folders of the outboxes that this process uses now."""
+
+
+def is_open_here(folder: Path) -> bool:
+    """Whether this process uses the outbox, such as for a session that ends."""
+    return folder.absolute() in _open_here
+
+
 class Outbox:
     """Stores records in the order of append() until confirm() removes them. Two threads may use it.
 
@@ -77,6 +86,8 @@ class Outbox:
                 self.waiting: int = self._db.execute("SELECT COUNT(*) FROM records").fetchone()[0]
                 self.waiting_at_start = self.waiting
             self._resources = stack.pop_all()
+        self._folder = folder.absolute()
+        _open_here.add(self._folder)
 
     def append(self, body: bytes) -> None:
         """Raises SinkError if the disk fails, or if the outbox is full and when_full is "stop"."""
@@ -130,6 +141,7 @@ class Outbox:
         """May be called twice. Waiting records stay on the disk."""
         with self._lock, self._file.translate_errors():
             self._resources.close()
+            _open_here.discard(self._folder)
 
     def _check(self) -> None:
         if (version := self._file.check(self._db)) != _VERSION:

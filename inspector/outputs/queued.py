@@ -17,13 +17,14 @@ from inspector.core.events import Event
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo
 from inspector.outputs.lines import RecordLines, encode_record
-from inspector.outputs.outbox import BATCH, Outbox
+from inspector.outputs.outbox import BATCH, Outbox, is_open_here
 from inspector.outputs.sender import QueueOptions, Sender
 
 SYNC_EVERY_S: Final = 1.0
 """Interval at which appended records are synced to the disk, unless send() is running."""
 GRACE_S: Final = 1.0
 """Time that close() waits for send() in addition to its time limit."""
+HAND_OVER_POLL_S: Final = 0.05
 WARN_EVERY_S: Final = 60.0
 """Shortest time between two warnings about dropped records."""
 
@@ -34,7 +35,8 @@ class QueuedOutput:
     write() appends to the outbox and never waits for the receiver. It raises SinkError only if the
     disk fails, if the outbox is full and when_full is "stop", or after an error in the sender's
     code. The thread never stops trying to reach the receiver. begin_close() limits the time that is
-    left: close() ends at most drain_s + timeout_s + 1 s later, even if the receiver hangs.
+    left: close() ends at most drain_s + timeout_s + 1 s later, even if the receiver hangs. While
+    the session before still uses the outbox, records wait in memory.
 
     name: of the output, and of its folder in options.dir. It may contain a slash. lines: makes the
     lines, for the log and all outputs; None: for this output alone.
@@ -47,7 +49,11 @@ class QueuedOutput:
         self._sender = sender
         self._options = options
         self._lines = RecordLines() if lines is None else lines
+        self._folder = Path(options.dir) / name
         self._outbox: Outbox | None = None
+        self._early: list[bytes] = []
+        """Records while the session before still uses the outbox."""
+        self._switching = threading.Lock()
         self._thread: Thread | None = None
         self._appended = threading.Event()
         self._closing = threading.Event()
@@ -58,19 +64,10 @@ class QueuedOutput:
 
     def open(self, run: RunInfo) -> None:
         """Opens the outbox and starts to deliver, first the records of earlier runs."""
-        options = self._options
-        outbox = Outbox(
-            Path(options.dir) / self.name,
-            max_bytes=round(options.max_mb * 1e6),
-            when_full=options.when_full,
-        )
-        if outbox.waiting:
-            logger.info(
-                "{}: {} records of earlier runs wait for delivery", self.name, outbox.waiting
-            )
+        if not is_open_here(self._folder):
+            self._outbox = self._open_outbox()
         self._lines.start(run)
-        self._outbox = outbox
-        self._thread = Thread(target=self._work, args=(outbox,), name=self.name, daemon=True)
+        self._thread = Thread(target=self._work, name=self.name, daemon=True)
         self._thread.start()
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
@@ -88,17 +85,51 @@ class QueuedOutput:
         self._append(record, encode_record(record))
 
     def _append(self, record: Mapping[str, Any], text: str) -> None:
-        outbox = self._require_open()
+        self._require_open()
         self._raise_fault()
-        if self._sender.wants(record):
+        if not self._sender.wants(record):
+            return
+        with self._switching:
+            outbox = self._outbox
+            if outbox is None:
+                self._early.append(text.encode())
+        if outbox is not None:
             outbox.append(text.encode())
-            self._appended.set()
             self._warn_of_drops(outbox)
+        self._appended.set()
 
-    def _require_open(self) -> Outbox:
-        if self._outbox is None:
+    def _require_open(self) -> None:
+        if self._thread is None:
             raise SinkError(f"output {self.name} cannot be written before it is open")
-        return self._outbox
+
+    def _open_outbox(self) -> Outbox:
+        options = self._options
+        outbox = Outbox(
+            self._folder, max_bytes=round(options.max_mb * 1e6), when_full=options.when_full
+        )
+        if outbox.waiting:
+            logger.info(
+                "{}: {} records of earlier runs wait for delivery", self.name, outbox.waiting
+            )
+        return outbox
+
+    def _take_over(self) -> Outbox:
+        """Waits until the session before has closed the outbox, and appends the early records.
+        Raises SinkError if this output must close before."""
+        while is_open_here(self._folder):
+            if self._closing.is_set() and now_ns() >= self._drain_end_ns:
+                raise SinkError(
+                    f"{len(self._early)} records are not sent, because the session before still "
+                    "uses the outbox; the log has them"
+                )
+            time.sleep(HAND_OVER_POLL_S)
+        outbox = self._open_outbox()
+        with self._switching:
+            for body in self._early:
+                outbox.append(body)
+            self._early.clear()
+            self._outbox = outbox
+        return outbox
 
     def counts(self) -> dict[str, int]:
         """Numbers of records: waiting_at_start (from earlier runs) + appended (by this run) =
@@ -118,7 +149,7 @@ class QueuedOutput:
         """Waits for the end of the delivery. Raises SinkError if the sender fails."""
         self.begin_close()
         thread, self._thread = self._thread, None
-        if thread is None or self._outbox is None:
+        if thread is None:
             return
         drain_left_s = (self._drain_end_ns - now_ns()) / 1e9
         thread.join(max(0.0, drain_left_s + self._options.timeout_s + GRACE_S))
@@ -127,13 +158,14 @@ class QueuedOutput:
             logger.error(
                 "output {} did not end in time; unconfirmed records stay in the outbox", self.name
             )
-        level = "WARNING" if self._outbox.waiting or self._outbox.dropped else "INFO"
-        logger.log(level, "output {}: {}; outbox {}", self.name, self.counts(), self._outbox.path)
+        if (outbox := self._outbox) is not None:
+            level = "WARNING" if outbox.waiting or outbox.dropped else "INFO"
+            logger.log(level, "output {}: {}; outbox {}", self.name, self.counts(), outbox.path)
         self._raise_fault()
 
-    def _work(self, outbox: Outbox) -> None:
+    def _work(self) -> None:
         try:
-            with contextlib.closing(outbox):
+            with contextlib.closing(self._outbox or self._take_over()) as outbox:
                 try:
                     self._deliver(outbox)
                 finally:

@@ -26,7 +26,7 @@ from inspector.service.ending import EndingSessions
 from inspector.service.line_config import LineConfig, frames_of_parts
 from inspector.service.line_requests import PROGRAM, RequestDesk
 from inspector.service.line_state import LineState, Watch
-from inspector.service.line_store import LineStore
+from inspector.service.line_store import LineStore, store_path
 from inspector.service.options import END
 from inspector.service.preparing import Plan, Preparation, discard
 from inspector.service.routine_checks import RoutineChecks
@@ -53,9 +53,9 @@ class Line:
         self.config = LineConfig(read)
         base = self.config.base
         self._operator = OperatorInput(show=base.window.show)
-        self.store = LineStore(base)
-        self._settings_file = self.store.folder / FILE
+        self._settings_file = store_path(base).parent / FILE
         settings = read_settings(self._settings_file)
+        self.store = LineStore(base)
         recipe = None if base.recipes.dir is None else base.recipes.start or settings.recipe
         self.plan = Plan(base, recipe, settings, PROGRAM, "start", "the line is started")
         self._sources = SharedSources(open_source)
@@ -132,7 +132,8 @@ class Line:
 
     @property
     def is_preparing(self) -> bool:
-        return self._preparation is not None
+        """Whether a session is being prepared, or does not have all sources yet."""
+        return self._preparation is not None or self._sources.is_handing_over
 
     def start(self, plan: Plan) -> None:
         """Opens the sources and starts a session. Raises the errors of Session."""

@@ -1,5 +1,6 @@
 """The store of a line: its requests and changes, and the logs of its runs."""
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from loguru import logger
 
 from inspector.config import Config
 from inspector.core.errors import SinkError
+from inspector.core.files import sole_writer
 from inspector.core.types import RunInfo
 from inspector.outputs.run_folder import base_folder
 from inspector.run_link import find_changes
@@ -29,12 +31,14 @@ def store_path(config: Config) -> Path:
 
 class LineStore:
     """A disk that fails does not stop the inspection: there are no requests then, with one line in
-    the log. Raises ConfigError if the store cannot be opened."""
+    the log. Raises ConfigError if the store cannot be opened, or if another line uses it."""
 
     def __init__(self, config: Config) -> None:
         path = store_path(config)
-        self.store = Store(path, thorough=True)
         self.folder = path.parent
+        self._lock = contextlib.ExitStack()
+        self._lock.enter_context(sole_writer(self.folder))
+        self.store = Store(path, thorough=True)
         self._follower: Follower | None = None
         self._failure: str | None = None
         expire_requests(self.store)
@@ -107,6 +111,7 @@ class LineStore:
         if self._follower is not None:
             self._follower.stop()
         self.store.close()
+        self._lock.close()
 
     def _note(self, exc: SinkError) -> None:
         if self._failure is None:

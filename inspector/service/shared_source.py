@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from threading import Condition
 
-from inspector.core.errors import ConfigError, InspectorError
+from loguru import logger
+
+from inspector.core.errors import ConfigError, InspectorError, SourceError
 from inspector.core.protocols import NamesFrames, Source
 from inspector.core.types import SourceInfo
 from inspector.service.source_view import Item, NamedView, SourceView
@@ -44,6 +46,12 @@ class SharedSource:
         return self._delivered
 
     @property
+    def is_handing_over(self) -> bool:
+        """Whether the current view still gets the rest of a part."""
+        following = self._next
+        return following is not None and following.has_turn
+
+    @property
     def can_continue(self) -> bool:
         """False if nothing more comes, although the source is live: it was closed or it failed."""
         return not (self.info.live and self._gives_nothing)
@@ -54,7 +62,9 @@ class SharedSource:
 
     def make_view(self) -> "SourceView":
         """A view for the next run. The first view is the current one at once; another view waits
-        for hand_over(). It replaces a view that still waits."""
+        for hand_over(). It replaces a view that was not handed over. Must not be called while
+        is_handing_over."""
+        assert not self.is_handing_over
         make = NamedView if isinstance(self._source, NamesFrames) else SourceView
         with self._changed:
             first = self._current is None
@@ -83,8 +93,7 @@ class SharedSource:
                 if self._is_done(view):
                     return None
                 if self._slot is not None:
-                    item, self._slot = self._slot, None
-                    return self._deliver(view, item)
+                    return self._take(view, self._slot)
                 if self._gives_nothing:
                     self._promote()
                     if self._end is not None and not self.is_closed:
@@ -97,6 +106,10 @@ class SharedSource:
                 with self._changed:
                     self._reading = False
                     self._changed.notify_all()
+            with self._changed:
+                # Also if the view was closed during the read: the frame has been captured.
+                if self._slot is not None and view is self._current:
+                    return self._take(view, self._slot)
 
     def close_view(self, view: "SourceView") -> None:
         """Closes the source if it is the current view; otherwise only the view ends."""
@@ -136,7 +149,9 @@ class SharedSource:
         """A view that waits for its turn reads nothing, also when the source has ended."""
         return view is self._current and not self._reading
 
-    def _deliver(self, view: "SourceView", item: Item) -> Item:
+    def _take(self, view: "SourceView", item: Item) -> Item:
+        """item: the one in the slot."""
+        self._slot = None
         self._delivered += 1
         item = view.number(item)
         self._promote()
@@ -167,21 +182,36 @@ class SharedSources:
         self._sources: dict[str, tuple[SourceOptions, SharedSource]] = {}
 
     def open_view(self, name: str, options: SourceOptions) -> SourceView:
-        """A view of the source for the next run. Opens the source if it is not open yet, or if it
-        is live and has failed.
+        """A view of the source for the next run. Opens the source if it is not open yet.
 
-        Raises ConfigError if it is open with other options, and the errors of opening.
+        A live source that has failed is opened again; if this fails, the view ends at once with
+        the first error. Raises ConfigError if it is open with other options, and the errors of
+        opening.
         """
         entry = self._sources.get(name)
-        if entry is None or not entry[1].can_continue:
-            entry = options, SharedSource(self._open_source(options), self._changed)
-            self._sources[name] = entry
+        if entry is None:
+            entry = self._open(name, options)
         elif entry[0] != options:
             raise ConfigError(
                 "the options of a source, and the bit depth that the engine needs, cannot change "
                 "while the source is open: stop the line and start it again"
             )
+        elif not entry[1].can_continue:
+            try:
+                entry = self._open(name, options)
+            except SourceError as exc:
+                logger.warning("{}", exc)
         return entry[1].make_view()
+
+    def _open(self, name: str, options: SourceOptions) -> tuple[SourceOptions, SharedSource]:
+        self._sources[name] = options, SharedSource(self._open_source(options), self._changed)
+        return self._sources[name]
+
+    @property
+    def is_handing_over(self) -> bool:
+        """Whether a source still gives the rest of a part to the view before. The next view can be
+        opened after that."""
+        return any(source.is_handing_over for _, source in self._sources.values())
 
     def hand_over(self, frames_of_part: Mapping[str, int] | None = None) -> None:
         """Gives all sources to the views that were opened last, between two frames.

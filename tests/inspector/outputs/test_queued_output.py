@@ -138,6 +138,32 @@ def test_the_next_run_first_delivers_the_records_that_are_left(tmp_path: Path) -
     server.stop()
 
 
+def test_a_session_takes_over_the_outbox_when_the_one_before_has_closed_it(tmp_path: Path) -> None:
+    server = LineServer()
+    before = open_output(tmp_path, server.port)
+    event_ids = put(before, 0, 20)
+    after = open_output(tmp_path, server.port)
+    later = put(after, 30, 40)
+    event_ids += put(before, 20, 30)
+    before.close()
+    later += put(after, 40, 50)
+    after.close()
+    assert server.event_ids == event_ids + later
+    assert (before.counts()["delivered"], after.counts()["delivered"]) == (30, 20)
+    server.stop()
+
+
+def test_records_that_cannot_wait_for_the_session_before_are_named(tmp_path: Path) -> None:
+    server = LineServer()
+    before = open_output(tmp_path, server.port)
+    after = open_output(tmp_path, server.port, drain_s=0.0)
+    put(after, 0, 3)
+    with pytest.raises(SinkError, match="3 records are not sent, because the session before"):
+        after.close()
+    before.close()
+    server.stop()
+
+
 def test_a_receiver_that_hangs_does_not_delay_the_end(tmp_path: Path) -> None:
     server = LineServer()
     server.answering.clear()

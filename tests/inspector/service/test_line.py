@@ -11,6 +11,7 @@ from line_rig import LIVE, LineRig, RecordedRun, wait_for, write_line
 from record_schema import check_log
 
 from engines.backends.fake import FakeEngine
+from inspector.core.errors import ConfigError
 from inspector.core.types import Frame
 from inspector.service.settings import read_settings
 from inspector.sources.synthetic import SyntheticSource
@@ -180,6 +181,40 @@ def test_a_line_begins_a_new_run_after_a_time(tmp_path: Path) -> None:
     runs = rig.runs()
     check_runs(runs)
     assert all(run.of_type("config_changed") == [] for run in runs)
+
+
+def test_two_lines_do_not_share_a_store(tmp_path: Path) -> None:
+    config = write_line(tmp_path)
+    with LineRig(config) as rig:
+        with pytest.raises(ConfigError, match="another run is writing to"):
+            LineRig(config)
+        assert rig.ask("status").done
+
+
+def test_settings_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    config = write_line(tmp_path)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "settings.yaml").write_text("thresholds: [{source: main, pixel: 3}]")
+    with pytest.raises(ConfigError, match=r"settings\.yaml: unknown key thresholds\[0\]\.pixel"):
+        LineRig(config)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"output": {"dir": "runs/all"}}, "output.dir: a line makes a new folder for each run"),
+        ({"recipes": {"start": "lid"}}, "recipes.start needs recipes.dir"),
+        ({"source": {}}, "source.uri: no source is named"),
+        ({"sources": [{"name": "a"}], "source": {}}, "sources, a: source.uri: no source is named"),
+        ({"service": {"rotate_hours": 0, "enabled": True}}, "service.rotate_hours must be above 0"),
+    ],
+)
+def test_a_configuration_that_is_none_for_a_line_is_refused(
+    tmp_path: Path, changes: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        LineRig(write_line(tmp_path, **changes))
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_line_that_cannot_start_leaves_nothing(tmp_path: Path) -> None:

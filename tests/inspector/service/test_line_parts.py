@@ -64,8 +64,8 @@ def test_counted_frames_of_two_cameras_stay_together(
 
 
 def test_a_program_announces_parts_to_the_current_run(tmp_path: Path) -> None:
-    sources = [{"name": name, "source": LIVE} for name in ("left", "right")]
-    parts = {"enabled": True, "by": "trigger", "window_s": 0.1, "join": True, "timeout_s": 1.0}
+    sources = [{"name": name, "source": LIVE | {"fps": 20}} for name in ("left", "right")]
+    parts = {"enabled": True, "by": "trigger", "window_s": 0.4, "join": True, "timeout_s": 5.0}
     with LineRig(write_line(tmp_path, sources=sources, source={}, parts=parts)) as rig:
         for part_id in ("A", "B"):
             rig.wait_for_frames()

@@ -164,6 +164,17 @@ def test_a_view_that_was_closed_before_its_turn_gets_nothing() -> None:
     assert [old.read() is None for _ in range(4)] == [False, False, False, True]
 
 
+def test_a_frame_that_arrives_while_the_source_is_closed_is_captured() -> None:
+    source = GatedSource(1)
+    source.close = lambda: None  # type: ignore[method-assign]  # it returns the frame after close()
+    shared = share(source)
+    reader = Reader(shared.make_view())
+    source.reading.wait(20)
+    reader.view.close()
+    source.allow()
+    assert len(reader.finish().items) == 1
+
+
 def test_closing_the_source_ends_a_view_that_waits_for_its_turn() -> None:
     source = GatedSource(1)
     shared = share(source)
@@ -264,3 +275,23 @@ def test_a_source_that_is_open_is_not_opened_again() -> None:
     assert len(opened) == 2
     sources.close()
     assert opened[1].closed.is_set()
+
+
+def test_a_source_that_cannot_be_opened_again_does_not_hold_up_the_others() -> None:
+    answers = iter([ListSource([SourceLost("gone")], live=True), SourceLost("still gone")])
+
+    def open_source(_: SourceOptions) -> ListSource:
+        answer = next(answers)
+        if isinstance(answer, SourceLost):
+            raise answer
+        return answer
+
+    sources = SharedSources(open_source)
+    first = sources.open_view("a", SourceOptions(uri="0"))
+    with pytest.raises(SourceLost, match="gone"):
+        first.read()
+    second = sources.open_view("a", SourceOptions(uri="0"))
+    sources.hand_over()
+    assert first.read() is None
+    with pytest.raises(SourceLost, match=r"^gone"):
+        second.read()
