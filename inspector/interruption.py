@@ -1,13 +1,13 @@
 """Says how long a source was not inspected, because the program had ended without being asked."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from inspector.core.clock import utc_ms
 from inspector.core.events import Event, HealthChanged
-from inspector.core.types import Inspection
+from inspector.core.types import BadFrame, Frame, Inspection
 
 CONDITION: Final = "interrupted"
 """Condition of the event `health`."""
@@ -72,25 +72,42 @@ def read_boot_id() -> str | None:
         return None
 
 
+def describe_since(last: LastFrame, frame: Frame | BadFrame) -> tuple[str, float | None]:
+    """A sentence, and the time in s. frame: the first after the interruption."""
+    blind = measure_blind(last, frame.wall_time_utc, frame.captured_ns, read_boot_id())
+    duration = "an unknown time" if blind.seconds is None else f"{blind.seconds:.1f} s"
+    begin = "the start" if last.frame_id is None else f"frame {last.frame_id}"
+    note = f" ({blind.note})" if blind.note else ""
+    message = (
+        f"nothing was inspected for {duration}{note}, from {last.wall_time_utc}, {begin} of run "
+        f"{last.run_id}, to {frame.wall_time_utc}, because the program had ended without being "
+        "asked"
+    )
+    return message, None if blind.seconds is None else round(blind.seconds, 3)
+
+
+Describe = Callable[[Frame | BadFrame], tuple[str, float | None]]
+
+
 class InterruptionStage:
     """An event stage that emits one event `health` with the first inspection of a run.
 
-    sentences: empty until then; a summary shows them as warnings.
+    describe: gives the sentence and the time in s. sentences: empty until then; a summary shows
+    them as warnings.
     """
 
     name = "interruption"
 
-    def __init__(self, last: LastFrame) -> None:
+    def __init__(self, describe: Describe) -> None:
         self.sentences: list[str] = []
-        self._last: LastFrame | None = last
+        self._describe: Describe | None = describe
 
     def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
-        last, self._last = self._last, None
-        if last is None:
+        describe, self._describe = self._describe, None
+        if describe is None:
             return inspection, ()
         frame = inspection.frame
-        blind = measure_blind(last, frame.wall_time_utc, frame.captured_ns, read_boot_id())
-        message = _describe(last, blind, frame.wall_time_utc)
+        message, seconds = describe(frame)
         self.sentences.append(message)
         event = HealthChanged(
             wall_time_utc=frame.wall_time_utc,
@@ -99,20 +116,10 @@ class InterruptionStage:
             condition=CONDITION,
             state="end",
             message=message,
-            value=None if blind.seconds is None else round(blind.seconds, 3),
+            value=seconds,
             limit=None,
         )
         return inspection, [event]
 
     def flush(self) -> Sequence[Event]:
         return ()
-
-
-def _describe(last: LastFrame, blind: Blind, until_utc: str) -> str:
-    duration = "an unknown time" if blind.seconds is None else f"{blind.seconds:.1f} s"
-    begin = "the start" if last.frame_id is None else f"frame {last.frame_id}"
-    note = f" ({blind.note})" if blind.note else ""
-    return (
-        f"nothing was inspected for {duration}{note}, from {last.wall_time_utc}, {begin} of run "
-        f"{last.run_id}, to {until_utc}, because the program had ended without being asked"
-    )

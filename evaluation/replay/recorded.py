@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from inspector.core.errors import DataError
-from inspector.core.events import ConfigChanged
+from inspector.core.events import ConfigChanged, HealthChanged
 from inspector.core.types import SINGLE
+from inspector.interruption import CONDITION, InterruptionStage
 from inspector.outputs.folder import LOG, ORIGINALS, SUMMARY, find_runs
 from inspector.outputs.json_log import INSPECTION_TYPES, READABLE, parse_record
 from inspector.recovery import KILLED
@@ -18,6 +20,9 @@ Record = dict[str, Any]
 
 WHOLE_LINES: Final = 2
 """First format whose lines can be compared as a whole."""
+
+_MOST_BEFORE: Final = 100
+"""Records at the beginning of a log, among which are all events of its first frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +83,21 @@ class RecordedRun:
             if record["type"] == ConfigChanged.type
         )
         recorded = RecordedLink(continues, changes)
-        recipe, check = self.header.get("recipe_id"), self.header.get("check")
-        return RunLink(recipe_id=recipe, check=check, recorded=recorded)
+        return RunLink(
+            self.header.get("recipe_id"),
+            interruptions=self._interruptions(),
+            check=self.header.get("check"),
+            recorded=recorded,
+        )
+
+    def _interruptions(self) -> dict[str, InterruptionStage]:
+        """The event that says how long nothing was inspected before the run, if it has one."""
+        events = [
+            (record["message"], record["value"])
+            for record in islice(self.records(), _MOST_BEFORE)
+            if record["type"] == HealthChanged.type and record["condition"] == CONDITION
+        ]
+        return {self.header["source"]: InterruptionStage(lambda _: events[0])} if events else {}
 
     def records(self) -> Iterator[Record]:
         """All records, the header first."""

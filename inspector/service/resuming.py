@@ -1,13 +1,14 @@
 """Goes on after a line was interrupted: says how long it was blind, and completes its results."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loguru import logger
 
 from inspector.core.errors import SinkError
-from inspector.interruption import CONDITION, InterruptionStage
+from inspector.interruption import CONDITION, InterruptionStage, describe_since
 from inspector.service.completing import Completion
 from inspector.service.unfinished import (
     find_interruption,
@@ -33,7 +34,7 @@ class Resuming:
         self._line, self._store = line, store
         self._folder = store.path.parent
         self.stages: Mapping[str, InterruptionStage] = {
-            name: InterruptionStage(frame)
+            name: InterruptionStage(partial(describe_since, frame))
             for name, frame in find_interruption(self._folder).items()
         }
         self._unreported = dict(self.stages)

@@ -14,6 +14,7 @@ from inspector.service.notify import Notifier
 from inspector.service.unfinished import FILE
 from inspector.store.alarms import find_alarms
 from inspector.store.database import Store
+from tools.replay import main as replay
 
 
 class ResumedLine(LineRig):
@@ -30,7 +31,10 @@ class ResumedLine(LineRig):
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    return write_line(tmp_path)
+    """Of a line whose frames can be judged again."""
+    output = {"dir": str(tmp_path / "runs" / "{number}"), "video": {"enabled": False}}
+    output |= {"originals": {"enabled": True, "format": "bmp"}}
+    return write_line(tmp_path, output=output)
 
 
 @pytest.fixture
@@ -97,6 +101,7 @@ def test_after_an_error_the_next_start_says_how_long_nothing_was_inspected(
     (alarm,) = find_alarms(store)
     assert (alarm.kind, alarm.source, alarm.text) == ("interrupted", "main", event["message"])
     assert not rig.marker.exists()
+    assert replay([str(run.folder)]) == 0
 
 
 def test_a_selector_that_cannot_be_made_is_refused_before_the_line_starts(tmp_path: Path) -> None:
