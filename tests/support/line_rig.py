@@ -91,7 +91,7 @@ class LineRig(threading.Thread):
 
     def finish(self) -> None:
         """Stops the line, as SIGTERM does, and waits for its end."""
-        self.line.operator.signals.append(signal.SIGTERM)
+        self.line._operator.signals.append(signal.SIGTERM)
         self.join(30)
         assert not self.is_alive()
 

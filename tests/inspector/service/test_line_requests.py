@@ -124,10 +124,10 @@ def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
     with LineRig(config) as rig:
         rig.wait_for_frames()
         config.write_text(yaml.safe_dump(values | {"verdict": {"image_threshold": 5}}))
-        rig.line.operator._on_signal(signal.SIGHUP, None)
+        rig.line._operator._on_signal(signal.SIGHUP, None)
         wait_for(lambda: rig.line.state().message == "the configuration was read again")
         config.write_text(yaml.safe_dump(values | {"source": LIVE | {"fps": 7}}))
-        rig.line.operator._on_signal(signal.SIGHUP, None)
+        rig.line._operator._on_signal(signal.SIGHUP, None)
         wait_for(lambda: rig.line._reloads_done == 2)
         config.write_text("verdict: {image_threshold: 4")
         assert "is not YAML" in rig.ask("reload").text
