@@ -22,6 +22,7 @@ NAMES = (
     "explanations",
     "killed_lines",
     "store",
+    "routine_checks",
 )
 
 

@@ -103,8 +103,8 @@ class RecipeCheck(RoutineCheck):
             self.phase = WAITING
             self._late = self.late_text()
             self._end_ns = _after_min(self.options.grace_min)
-            parts, name = self.options.parts, self.options.name
-            self.task = f"have {parts} challenge parts ready and start the check {name}"
+            parts, limit = _parts_text(self.options.parts), f"{self.options.grace_min:g} min"
+            self.task = f"start the check {self.options.name} with {parts} within {limit}"
         elif self.phase == WAITING and now_ns() > self._end_ns:
             text = f"nobody started it within {self.options.grace_min:g} min"
             self.finish(passed=False, text=text, late=self._late)
@@ -117,7 +117,8 @@ class RecipeCheck(RoutineCheck):
             raise ConfigError(f"the results of the check {options.name} are still being read")
         self._late = self.late_text()
         self.phase, self._who, self._runs, self._ended_ns = RUNNING, who, (), None
-        self.task = f"present {options.parts} parts within {options.minutes:g} min"
+        parts = _parts_text(options.parts)
+        self.task = f"present {parts} within {options.minutes:g} min"
         text = f"the check {options.name} runs: {self.task}"
         return Reply(text, renews=True, check=options.name)
 
@@ -195,8 +196,9 @@ class PartCheck(RoutineCheck):
         elif self.phase == IDLE:
             self.phase, self._late = WAITING, self.late_text()
             self._end_ns = _after_min(self.options.grace_min)
-            missing = self.options.parts - self._failed
-            self.task = f"let {missing} challenge parts pass, such as {self.options.part_id}"
+            parts = _parts_text(self.options.parts - self._failed)
+            limit = f"{self.options.grace_min:g} min"
+            self.task = f"put {parts} on the line within {limit}: {self.options.part_id}"
         elif now_ns() > self._end_ns:
             self._end(
                 passed=False,
@@ -221,6 +223,10 @@ def make_check(options: CheckOptions, line: "Line", is_free: Callable[[], bool])
         return FolderCheck(options, line, is_free)
     kinds = {RECIPE: RecipeCheck, PART_ID: PartCheck}
     return kinds[options.kind](options, line)
+
+
+def _parts_text(count: int) -> str:
+    return "1 challenge part" if count == 1 else f"{count} challenge parts"
 
 
 def _after_min(minutes: float) -> int:

@@ -90,7 +90,7 @@ def test_parts_that_people_present_are_a_run_of_the_line(tmp_path: Path) -> None
     with LineRig(config) as rig:
         rig.wait_for_frames()
         answer = rig.ask("check", name="shift")
-        assert answer.text == "the check shift runs: present 3 parts within 5 min"
+        assert answer.text == "the check shift runs: present 3 challenge parts within 5 min"
         (result,) = wait_for_results(rig, 1)
         assert (result.passed, result.who) == (True, "m.weber")
         assert result.text == "3 of 3 parts came, 3 are FAIL"
@@ -152,7 +152,7 @@ def test_presented_parts_that_nobody_presents_are_a_miss(tmp_path: Path) -> None
         wait_for(lambda: rig.line.state().checks[0].state == "waiting")
         task = rig.line.state().checks[0].task
         (result,) = wait_for_results(rig, 1)
-    assert task == "have 1 challenge parts ready and start the check shift"
+    assert task == "start the check shift with 1 challenge part within 0.02 min"
     assert result.text == "nobody started it within 0.02 min"
     assert not result.passed
 
