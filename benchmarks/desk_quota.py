@@ -140,10 +140,10 @@ def reach_limits(folder: Path, minutes: float) -> dict[str, Any]:
                 of_pattern.append(measure_files(folder / "runs", pattern))
     figures = describe(folder, line.stop())
     runs = read_cameras(folder / "runs")[SOURCE].runs
-    kept = [has_files(run.folder, "annotated*.mp4") for run in runs]
+    has_video = [has_files(run.folder, "annotated*.mp4") for run in runs]
     figures |= {
-        "runs_with_video": sum(kept),
-        "newest_runs_have_video": kept == sorted(kept),
+        "runs_with_video": sum(has_video),
+        "newest_runs_have_video": has_video == sorted(has_video),
         "runs_not_whole": count_changed_runs({SOURCE: Camera(SOURCE, runs)}),
     }
     for pattern, of_pattern in sizes.items():
