@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.clips import FOLDER
-from benchmarks.desk_checks import Camera, compare_store, count_changed_runs, read_cameras
+from benchmarks.desk_checks import Camera, compare_store, read_cameras, verify_runs
 from benchmarks.desk_line import RunningLine
 from inspector.outputs.folder import LOG
 from inspector.outputs.json_log import iterate_records
@@ -144,7 +144,7 @@ def reach_limits(folder: Path, minutes: float) -> dict[str, Any]:
     figures |= {
         "runs_with_video": sum(has_video),
         "newest_runs_have_video": has_video == sorted(has_video),
-        "runs_not_whole": count_changed_runs({SOURCE: Camera(SOURCE, runs)}),
+        "verify": verify_runs({SOURCE: Camera(SOURCE, runs)}),
     }
     for pattern, of_pattern in sizes.items():
         figures[f"least {pattern}, MB"] = round(min(of_pattern) / 1e6, 1)
