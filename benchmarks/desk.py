@@ -25,9 +25,9 @@ from benchmarks.desk_cameras import FPS, Cameras, web_engine
 from benchmarks.desk_checks import (
     Camera,
     compare_store,
-    count_changed_runs,
     count_lost_and_doubled,
     read_cameras,
+    verify_runs,
 )
 from benchmarks.desk_line import Reading, RunningLine, free_port
 from inspector.store.audit import find_changes
@@ -168,13 +168,13 @@ def check(folder: Path, video_frames: int) -> dict[str, Any]:
     rows = {name: describe_camera(camera) for name, camera in cameras.items()}
     print(f"video of {video_frames} frames: {lost} lost, {doubled} doubled")
     print(f"store: {only_logs} frames only in the logs, {only_store} only in the store")
-    changed = count_changed_runs(cameras)
-    print(f"verify: {changed} runs are not whole; audit: {len(audit)} rows")
+    verified = verify_runs(cameras)
+    print(f"verify: {verified}; audit: {len(audit)} rows")
     return {
         "cameras": rows,
         "video": {"frames": video_frames, "lost": lost, "doubled": doubled},
         "store": {"only_logs": only_logs, "only_store": only_store},
-        "runs_not_whole": changed,
+        "verify": verified,
         "audit_rows": len(audit),
         "feedback_rows": len(feedback),
     }

@@ -1,6 +1,7 @@
 """Checks the results of a line after its end: logs, summaries, store and audit trail."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -8,13 +9,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.desk_line import find_logs
-from inspector.evidence.report import WHOLE
+from inspector.evidence.report import CHANGED, UNPROVEN, WHOLE
 from inspector.evidence.verification import Verifier
 from inspector.outputs.folder import SUMMARY
 from inspector.outputs.json_log import iterate_records
 from inspector.store.database import Store
 from inspector.store.history import VERDICTS
 
+RESULTS: Final = {"whole": WHOLE, "changed": CHANGED, "unproven": UNPROVEN}
 EQUATION: Final = ("captured", "inspected", "dropped", "errored", "expected", "missing")
 
 
@@ -129,8 +131,9 @@ def compare_store(store: Store, cameras: dict[str, Camera]) -> tuple[int, int]:
     return len(logged - set(stored)), len(stored) - len(logged & set(stored))
 
 
-def count_changed_runs(cameras: dict[str, Camera]) -> int:
-    """Runs that are not as the program wrote them."""
+def verify_runs(cameras: dict[str, Camera]) -> dict[str, int]:
+    """Number of runs that are whole, changed, and not proven (such as after a removal that no key
+    signs)."""
     folders = [run.folder for camera in cameras.values() for run in camera.runs]
-    reports = [report for folder in folders for report in Verifier().verify(folder)]
-    return sum(report.exit_code != WHOLE for report in reports)
+    codes = Counter(r.exit_code for folder in folders for r in Verifier().verify(folder))
+    return {name: codes[code] for name, code in RESULTS.items()}
