@@ -244,7 +244,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "inspector/web": (
         # Pages have the elements and charts of the reports.
-        {CORE, "inspector.render", "inspector.service.line_state", "inspector.store"}
+        {CORE, TOP, "inspector.render", "inspector.service.line_state", "inspector.store"}
         | {"inspector.report", "inspector.outputs.jpeg", "inspector.web"},
         {"anyio", "starlette", "uvicorn"},
     ),

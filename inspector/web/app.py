@@ -20,7 +20,7 @@ from starlette.responses import (
 )
 from starlette.routing import Route
 
-from inspector.core.errors import ConfigError, SinkError
+from inspector.core.errors import ConfigError, EngineError, SinkError
 from inspector.report.markup import CSS, Markup, element
 from inspector.service.line_state import LineView
 from inspector.store.database import Store
@@ -82,6 +82,7 @@ def make_app(options: WebViewOptions, store: Store, line: LineView) -> tuple[Sta
             FieldError: _refuse(HTTPStatus.BAD_REQUEST),
             ConfigError: _refuse(HTTPStatus.CONFLICT),
             SinkError: _refuse(HTTPStatus.SERVICE_UNAVAILABLE),
+            EngineError: _refuse(HTTPStatus.SERVICE_UNAVAILABLE),
             LockedError: _refuse(HTTPStatus.FORBIDDEN, LOCKED_NOTE),
             HTTPException: _refuse_http,
         },

@@ -27,12 +27,13 @@ ARGUMENTS: Final[dict[str, tuple[str, ...]]] = {
     "thresholds": ("source", "image_threshold", "pixel_threshold"),
     "acknowledge": ("alarm",),
     "check": ("name",),
+    "refit": ("engine",),
     "accept_engine": ("candidate",),
     "undo_engine": ("engine",),
 }
 """Kind of a request -> its arguments."""
 
-LOCKED_KINDS: Final = ("thresholds", "accept_engine", "undo_engine")
+LOCKED_KINDS: Final = ("thresholds", "refit", "accept_engine", "undo_engine")
 """Kinds that a locked line refuses."""
 
 _NUMBERS: Final = ("image_threshold", "pixel_threshold")

@@ -11,6 +11,7 @@ PAGES: Final = (
     ("/", "Live"),
     ("/history", "History"),
     ("/thresholds", "Thresholds"),
+    ("/teaching", "Teaching"),
     ("/runs", "Runs"),
     ("/changes", "Changes"),
 )

@@ -1,8 +1,8 @@
 """Reads what each page shows, and makes the page or its JSON."""
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from starlette.exceptions import HTTPException
@@ -14,7 +14,7 @@ from inspector.service.line_state import LineView, SourceState
 from inspector.store.alarms import find_alarms
 from inspector.store.audit import find_changes
 from inspector.store.database import Store
-from inspector.store.events import StoredRun, find_stored_runs
+from inspector.store.events import find_stored_runs
 from inspector.store.feedback import find_frame_feedback
 from inspector.store.filters import HistoryFilter
 from inspector.store.history import (
@@ -41,7 +41,14 @@ from inspector.web.live_page import (
     status_text,
 )
 from inspector.web.pictures import PICTURES, read_picture
+from inspector.web.plain_values import finite, plain_row, without_paths
 from inspector.web.record_pages import change_parts, run_parts
+from inspector.web.teaching_page import (
+    PAGE_POLICY,
+    list_engines,
+    read_comparison,
+    teaching_parts,
+)
 from inspector.web.thresholds_page import LAST, threshold_parts
 from inspector.web.what_if import apply_threshold
 
@@ -68,6 +75,8 @@ class Views:
             "/frame/{run_id}/{source}/{frame_id}": self.frame,
             "/picture/{run_id}/{source}/{frame_id}/{kind}": self.picture,
             "/thresholds": self.thresholds,
+            "/teaching": self.teaching,
+            "/teaching/comparison": self.comparison,
             "/runs": self.runs,
             "/changes": self.changes,
             "/api/state": self.state_json,
@@ -97,7 +106,7 @@ class Views:
         sources = []
         for source in state.sources:
             figures = {"engine": engine_name(source), "figures": source_figures(source)}
-            sources.append(_without_paths(source) | figures)
+            sources.append(without_paths(source) | figures)
         return _json(
             dataclasses.asdict(state)
             | {
@@ -128,7 +137,7 @@ class Views:
         rows = find_inspections(
             self._store, read_filter(query), before=whole_field(query, "before"), limit=limit
         )
-        return _json({"inspections": [_plain_row(row) for row in rows]})
+        return _json({"inspections": [plain_row(row) for row in rows]})
 
     def frame(self, request: Request, visitor: Visitor, notice: Markup | None) -> Response:
         row = self._find_frame(request)
@@ -151,7 +160,7 @@ class Views:
         key = (row.run_id, row.source, row.frame_id)
         feedback = find_frame_feedback(self._store, *key)
         return _json(
-            _plain_row(row)
+            plain_row(row)
             | {
                 "defect_list": find_defects(self._store, *key),
                 "feedback_list": [dataclasses.asdict(entry) for entry in feedback],
@@ -227,6 +236,18 @@ class Views:
         frames = last_scores(self._store, source, count=LAST)
         return [frame for frame in frames if frame.run_id in same]
 
+    def teaching(self, request: Request, visitor: Visitor, notice: Markup | None) -> Response:
+        parts = teaching_parts(self._line.state(), visitor)
+        return _html("Teaching", "/teaching", visitor, *parts, notice=notice)
+
+    def comparison(self, request: Request, visitor: Visitor, notice: Markup | None) -> Response:
+        engine = text_field(request.query_params, "engine")
+        known = engine in list_engines(self._line.state())
+        data = read_comparison(Path(engine)) if known else None
+        if data is None:
+            raise HTTPException(404, "There is no comparison of this engine")
+        return HTMLResponse(data, headers={"content-security-policy": PAGE_POLICY})
+
     def runs(self, request: Request, visitor: Visitor, notice: Markup | None) -> Response:
         before = whole_field(request.query_params, "before")
         rows = find_stored_runs(self._store, before=before, limit=RUNS + 1)
@@ -236,7 +257,7 @@ class Views:
     def runs_json(self, request: Request, visitor: Visitor, notice: Markup | None) -> Response:
         before = whole_field(request.query_params, "before")
         rows = find_stored_runs(self._store, before=before, limit=RUNS)
-        return _json({"runs": [_without_paths(row) for row in rows]})
+        return _json({"runs": [without_paths(row) for row in rows]})
 
     def changes(self, request: Request, visitor: Visitor, notice: Markup | None) -> Response:
         before = whole_field(request.query_params, "before")
@@ -262,24 +283,4 @@ def _html(
 
 
 def _json(values: Any) -> Response:
-    return JSONResponse(_finite(values))
-
-
-def _finite(value: Any) -> Any:
-    """A copy in which numbers that JSON does not have are None."""
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _without_paths(row: StoredRun | SourceState | InspectionRow) -> dict[str, Any]:
-    """Plain values. Nobody outside needs the folders of this machine."""
-    return {name: value for name, value in dataclasses.asdict(row).items() if name != "folder"}
-
-
-def _plain_row(row: InspectionRow) -> dict[str, Any]:
-    values = _without_paths(row)
-    pictures = {name: values.pop(name) is not None for name in ("snapshot", "original")}
-    return values | {"pictures": pictures}
+    return JSONResponse(finite(values))

@@ -29,7 +29,13 @@ WIDE = {"width": 1280, "height": 900}
 PHONE = {"width": 360, "height": 740}
 PATHS = (
     *("/", "/history", "/history?verdict=FAIL", "/frame/r1/main/7", "/frame/r1/main/50"),
-    *("/thresholds", "/thresholds?image_threshold=1.0&pixel_threshold=2.5", "/runs", "/changes"),
+    *(
+        "/thresholds",
+        "/thresholds?image_threshold=1.0&pixel_threshold=2.5",
+        "/teaching",
+        "/runs",
+        "/changes",
+    ),
     "/nothing",
 )
 UNLABELLED = """() => [...document.querySelectorAll("input, select, button, a, img")]

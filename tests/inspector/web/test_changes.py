@@ -115,7 +115,7 @@ def test_a_locked_line_refuses_and_disables(filled_store: Store) -> None:
         answer = site.send(path, fields)
         assert answer.status_code == 403
         assert "locked" in answer.text
-    for kind in ("accept_engine", "undo_engine"):
+    for kind in ("refit", "accept_engine", "undo_engine"):
         more = {"candidate": "c", "engine": "e"}
         answer = site.send("/api/requests", {"kind": kind, "who": "anna", **more})
         assert answer.status_code == 403
