@@ -226,6 +226,14 @@ def _choose_frames(
                 "output.originals.enabled: true for the next run"
             )
         notes.append(f"the frames are the originals in {run.originals}")
+        saved = run.header["config"]["output"].get("originals", {})
+        if saved.get("when") == "failures":
+            notes.append(
+                "the run saved only FAIL and ERROR frames and a share of "
+                f"{saved['pass_share']:g} of the PASS frames, so only these are judged again: "
+                "tracks, parts and the ledger are not compared, and shares of verdicts do not "
+                "hold for the line"
+            )
         return lambda _: OriginalsSource(run)
     if config.source.uri is not None and MASK in config.source.uri:
         raise SourceError(

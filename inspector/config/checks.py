@@ -27,6 +27,10 @@ def check_keys(config: Config) -> None:
         raise ConfigError(
             "output.explained_pictures: the pictures need explanations; set explain.enabled"
         )
+    if config.output.originals.pass_share and config.output.originals.when == "all":
+        raise ConfigError(
+            "output.originals.pass_share: all frames are saved; set output.originals.when: failures"
+        )
     if config.output.four_points.enabled and not config.tracking.enabled:
         raise ConfigError(
             "output.four_points: the score needs tracking, which counts each defect once; set "

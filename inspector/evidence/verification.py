@@ -19,9 +19,9 @@ from inspector.evidence.summary_check import (
     describe_key,
     parse_summary,
 )
-from inspector.outputs.folder import DERIVED, LOG, RESULTS, SUMMARY, is_report_page
+from inspector.outputs.folder import DERIVED, LOG, ORIGINALS, RESULTS, SUMMARY, is_report_page
 
-PICTURE_FOLDERS: Final = ("snapshots", "defects", "explained", "originals")
+PICTURE_FOLDERS: Final = ("snapshots", "defects", "explained", ORIGINALS)
 
 
 class Verifier:
@@ -258,11 +258,13 @@ def _find_replaced(
     stages: Iterable[str], missing: Collection[str], new: Sequence[str]
 ) -> Iterator[str]:
     """The pictures that a run has removed after its last checkpoint: of each folder the oldest, at
-    most one more than it has written into the folder since."""
+    most one more than it has written into the folder since. Of the originals the oldest PASS frame
+    goes first, which may be any of them."""
     for folder in PICTURE_FOLDERS:
         oldest_first = (name for name in stages if name.startswith(f"{folder}/"))
+        choose = filter if folder == ORIGINALS else takewhile
         most = 1 + sum(name.startswith(f"{folder}/") for name in new)
-        yield from islice(takewhile(lambda name: name in missing, oldest_first), most)
+        yield from islice(choose(lambda name: name in missing, oldest_first), most)
 
 
 def _list_pictures(folder: Path) -> list[str]:

@@ -6,7 +6,7 @@ This module is separate because the modules of the outputs import FFmpeg and Ope
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from inspector.core.schema import Between, Count, OneOf, OnError, Positive, Threads
+from inspector.core.schema import Between, Count, OneOf, OnError, Positive, Share, Threads
 from inspector.core.tables import CsvOptions
 from inspector.outputs.run_folder import FolderPattern
 
@@ -79,14 +79,18 @@ class ExplainedPictureOptions:
 
 @dataclass(frozen=True, slots=True)
 class OriginalsOptions:
-    """Saves every frame without loss, for `line-inspector replay`.
+    """Saves frames without loss, for `line-inspector replay` and for fitting.
 
-    format: png is smaller, bmp takes less time. max_mb: MB of all files; each further file replaces
-    the oldest. on_error: effect of a frame that cannot be written: "fatal" ends the run, "warn"
+    when: all frames, or failures (FAIL and ERROR). pass_share: share of the PASS frames that are
+    saved besides the failures, evenly spaced. format: png is smaller, bmp takes less time. max_mb:
+    MB of all files; each further file replaces the oldest PASS frame, or if there is none the
+    oldest failure. on_error: effect of a frame that cannot be written: "fatal" ends the run, "warn"
     saves no more frames.
     """
 
     enabled: bool = False
+    when: Annotated[str, OneOf("all", "failures")] = "all"
+    pass_share: Share = 0.0
     format: Annotated[str, OneOf("png", "bmp")] = "png"
     max_mb: Positive = 10_000.0
     on_error: OnError = "warn"
