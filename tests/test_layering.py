@@ -227,7 +227,10 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/report": (
         # Kinds and sentences are in the language of the report.
         {CORE, "calibration.units", "inspector.explain.wording", "inspector.report"}
-        | {f"inspector.outputs.{name}" for name in ("folder", "json_log", "options", "records")},
+        | {
+            f"inspector.outputs.{name}"
+            for name in ("folder", "json_log", "options", "records", "video_list")
+        },
         {"av", "cv2", "numpy", "weasyprint"},
     ),
     # It reads the logs of runs.

@@ -19,7 +19,16 @@ from inspector.evidence.summary_check import (
     describe_key,
     parse_summary,
 )
-from inspector.outputs.folder import DERIVED, LOG, ORIGINALS, RESULTS, SUMMARY, is_report_page
+from inspector.outputs.folder import (
+    DERIVED,
+    LOG,
+    ORIGINALS,
+    RESULTS,
+    SUMMARY,
+    find_segments,
+    is_report_page,
+    is_segment,
+)
 
 PICTURE_FOLDERS: Final = ("snapshots", "defects", "explained", ORIGINALS)
 
@@ -204,9 +213,9 @@ def _read_summary(folder: Path) -> Summary | None:
 def _check_files(
     report: RunReport, facts: LogFacts, damage: Damage, summary: Summary | None
 ) -> None:
-    """Compares all files that have a hash, and looks for pictures that have none."""
+    """Compares all files that have a hash, and looks for pictures and videos that have none."""
     stages = _collect_stages(facts, damage.wrong, summary)
-    new = [name for name in _list_pictures(report.folder) if name not in stages]
+    new = [name for name in _list_present(report.folder) if name not in stages]
     missing = [name for name in filter(_is_picture, stages) if not (report.folder / name).exists()]
     if damage.changes:
         # Lines that are gone may have recorded more pictures, and that the run removed pictures.
@@ -218,8 +227,8 @@ def _check_files(
         report.changes += [Change(name, "added") for name in new]
     if uncertain:
         report.notes.append(
-            f"{len(uncertain)} pictures were not compared, because no intact "
-            "checkpoint says which pictures the run wrote or removed last"
+            f"{len(uncertain)} pictures or videos were not compared, because no intact "
+            "checkpoint says which of them the run wrote or removed last"
         )
     for name, states in stages.items():
         if name in uncertain:
@@ -267,18 +276,20 @@ def _find_replaced(
         yield from islice(choose(lambda name: name in missing, oldest_first), most)
 
 
-def _list_pictures(folder: Path) -> list[str]:
-    return sorted(
+def _list_present(folder: Path) -> list[str]:
+    """The pictures, and the parts of the video."""
+    pictures = sorted(
         path.relative_to(folder).as_posix()
         for name in PICTURE_FOLDERS
         for path in (folder / name).rglob("*")
         if not path.is_dir()
     )
+    return [*pictures, *(path.name for path in find_segments(folder))]
 
 
 def _note_others(report: RunReport) -> None:
     known = {*RESULTS, *DERIVED, *PICTURE_FOLDERS}
     names = {path.name for path in report.folder.iterdir()} - known
-    others = sorted(name for name in names if not is_report_page(name))
+    others = sorted(n for n in names if not is_report_page(n) and not is_segment(n))
     if others:
         report.notes.append(f"not written by the run, not compared: {', '.join(others[:10])}")

@@ -16,6 +16,7 @@ from inspector.core.types import Inspection, RunInfo
 from inspector.outputs.folder_watch import FolderWatch
 
 VIDEO: Final = "annotated.mp4"
+VIDEO_LIST: Final = "annotated.m3u8"
 SIGHTINGS: Final = "sightings.csv"
 DEFECTS: Final = "defects.csv"
 PARTS: Final = "parts.csv"
@@ -31,7 +32,7 @@ ORIGINALS: Final = "originals"
 EXPLAINED: Final = "explained"
 ENCODER: Final = "encoder.csv"
 GENERATED: Final = "generated.jsonl"
-DERIVED: Final = (ROLL_MAP_SVG, ROLL_MAP_PNG, REPORT, REPORT_PDF)
+DERIVED: Final = (ROLL_MAP_SVG, ROLL_MAP_PNG, REPORT, REPORT_PDF, VIDEO_LIST)
 """Results that can be made again from the others."""
 
 RESULTS: Final = (
@@ -40,7 +41,7 @@ RESULTS: Final = (
 )
 
 _REPORT_PAGE: Final = re.compile(r"_(r\d+_)?(defects|frames)_\d+\.html")
-
+_SEGMENT: Final = re.compile(r"annotated_(\d{4,9})\.mp4")
 
 _PICTURE: Final = re.compile(
     r"(frame_\d{8,}(_([A-Z]+|defect_\d+)\.jpg|\.png|\.bmp|_(heatmap|boxes)\.png|_report\.txt)"
@@ -82,7 +83,7 @@ def check_folder(folder: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) 
     (`inputs`).
     """
     for path in inputs:
-        for name in RESULTS:
+        for name in (*RESULTS, *_segment_names(folder)):
             if path.resolve().is_relative_to((folder / name).resolve()):
                 raise ConfigError(
                     f"{path} is in {folder / name}, which this run would replace: "
@@ -99,6 +100,21 @@ def check_folder(folder: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) 
         )
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"cannot use the output folder {folder}: it is a file")
+
+
+def segment_name(number: int) -> str:
+    """Name of a part of the video, such as annotated_0001.mp4. number: from 1."""
+    return f"annotated_{number:04d}.mp4"
+
+
+def is_segment(name: str) -> bool:
+    return bool(_SEGMENT.fullmatch(name))
+
+
+def find_segments(folder: Path) -> list[Path]:
+    """The parts of the video in order; empty if it is one file. Raises OSError."""
+    paths = [path for path in folder.iterdir() if is_segment(path.name)]
+    return sorted(paths, key=lambda path: (len(path.name), path.name))
 
 
 class ResultFolder:
@@ -162,7 +178,8 @@ class ResultFolder:
         self.check_place()
         if self._watch is None:
             logs = (LOG, SIGHTINGS, DEFECTS)
-            self._watch = FolderWatch(self._folder, logs, (VIDEO, ENCODER, PARTS))
+            expected = (VIDEO, ENCODER, PARTS)
+            self._watch = FolderWatch(self._folder, logs, expected, find_segments)
         self._failed = False
 
     def failure(self) -> SinkError | None:
@@ -200,7 +217,12 @@ def is_report_page(name: str, report: str = Path(REPORT).stem) -> bool:
 
 
 def _list_results(folder: Path) -> list[str]:
-    return [n for n in RESULTS if (folder / n).exists() or (folder / n).is_symlink()]
+    names = [n for n in RESULTS if (folder / n).exists() or (folder / n).is_symlink()]
+    return [*names, *_segment_names(folder)]
+
+
+def _segment_names(folder: Path) -> list[str]:
+    return [path.name for path in find_segments(folder)] if folder.is_dir() else []
 
 
 def _clear_pictures(folder: Path) -> None:

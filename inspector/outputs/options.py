@@ -14,9 +14,11 @@ from inspector.outputs.run_folder import FolderPattern
 @dataclass(frozen=True, slots=True)
 class VideoOptions:
     """scale: size of each panel divided by the size of the frame. preset, crf, threads: options of
-    x264; with 0 threads x264 chooses. copy_audio: copy the sound of the source file unchanged."""
+    x264; with 0 threads x264 chooses. copy_audio: copy the sound of the source file unchanged.
+    segment_minutes: length of each file; None: one file."""
 
     enabled: bool = True
+    segment_minutes: Annotated[float, Between(0.01, 1440)] | None = None
     scale: Annotated[float, Between(0.1, 1)] = 1.0
     preset: Annotated[
         str, OneOf("ultrafast", "superfast", "veryfast", "faster", "fast", "medium")

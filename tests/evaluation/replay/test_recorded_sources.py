@@ -101,7 +101,8 @@ def test_a_run_with_originals_of_failures_is_replayed_in_part(
     frames = [r for r in read_records(tmp_path / "run") if r["type"] == "measured"]
     failed = {r["frame_id"] for r in frames if r["verdict"] == "FAIL"}
     passed = {r["frame_id"] for r in frames if r["verdict"] == "PASS"}
-    assert failed and passed
+    assert failed
+    assert passed
     assert names == {f"frame_{number:08d}.png" for number in failed}
     replay = Replay(capsys, tmp_path / "run")
     assert replay.code == 0, replay.text
