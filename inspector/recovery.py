@@ -237,6 +237,7 @@ class _KilledRun:
             "tracking": summarize_ledger(None if self._web is None else self._web.stage),
             "four_points": None,
             **self._parts.summary(),
+            "disk": None,
             "outputs": {},
             "engine": run.engine
             | {"sha256": run.engine_hash, "running_on": run.judged_by.get("running_on", "")},

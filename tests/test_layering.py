@@ -290,7 +290,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, "inspector", "inspector.config", "inspector.outputs", "inspector.pipeline"}
         | {"inspector.render", "inspector.sources.options", "inspector.parts.options"}
         | {"inspector.store", "inspector.service", "inspector.service.selectors"}
-        | {"inspector.teaching", "engines"}
+        | {"inspector.teaching", "engines", "inspector.evidence"}
         # A unit names the script that it runs.
         | {"run_inspector"},
         {"yaml"},

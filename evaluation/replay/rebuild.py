@@ -38,6 +38,8 @@ SILENT: Final[dict[str, Any]] = {
     "output.originals.enabled": False,
     "output.explained_pictures.when": "none",
     "output.defect_pictures.max_count": 0,
+    "output.disk.less_below_gb": None,
+    "output.disk.verdicts_below_gb": None,
     "output.roll_map": False,
     "report.enabled": False,
     "evidence.key_file": None,

@@ -99,6 +99,19 @@ class OriginalsOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskOptions:
+    """Limits of the free disk, below which a run writes less, or only verdicts. GB (1e9 bytes);
+    None: no limit. A full disk is no failure of a picture or of the video if there is a limit."""
+
+    less_below_gb: Positive | None = None
+    verdicts_below_gb: Positive | None = None
+
+    @property
+    def enabled(self) -> bool:
+        return self.less_below_gb is not None or self.verdicts_below_gb is not None
+
+
+@dataclass(frozen=True, slots=True)
 class OutputOptions:
     """dir: the output folder, or a pattern for a new folder for each run. overwrite: first remove
     the results of an earlier run from it. A new folder has none. roll_map: draw the web at the end
@@ -114,3 +127,4 @@ class OutputOptions:
     four_points: FourPointOptions = field(default_factory=FourPointOptions)
     explained_pictures: ExplainedPictureOptions = field(default_factory=ExplainedPictureOptions)
     originals: OriginalsOptions = field(default_factory=OriginalsOptions)
+    disk: DiskOptions = field(default_factory=DiskOptions)
