@@ -15,6 +15,7 @@ from inspector.outputs.folder import (
     DERIVED,
     GENERATED,
     LOG,
+    REMOVED,
     RESULTS,
     SUMMARY,
     find_segments,
@@ -91,7 +92,7 @@ class RecoveredEvidence:
             path = self._folder / name
             if path.is_dir():
                 yield from (f"{name}/{file.name}" for file in sorted(path.iterdir()))
-            elif path.exists() and name not in (LOG, SUMMARY, GENERATED, *DERIVED):
+            elif path.exists() and name not in (LOG, SUMMARY, GENERATED, REMOVED, *DERIVED):
                 yield name
         yield from (path.name for path in find_segments(self._folder))
 

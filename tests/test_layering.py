@@ -280,6 +280,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
                     *("sources", "processing", "health", "measure", "outputs", "pipeline"),
                     *("tracking", "parts", "evidence", "explain", "report", "fleet", "store"),
                     *("teaching", "web"),
+                    "service",
                 )
             ),
         },

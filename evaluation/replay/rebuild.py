@@ -22,7 +22,7 @@ from inspector.sources.options import SourceOptions
 
 FIXED: Final = (
     *("output", "outputs", "window", "log", "sources", "fail_on_anomaly", "pipeline"),
-    *("report", "evidence", "teaching", "mode"),
+    *("report", "evidence", "teaching", "mode", "retention"),
 )
 """Sections that a replay sets itself. They do not change what a frame is judged."""
 

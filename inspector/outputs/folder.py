@@ -32,12 +32,16 @@ ORIGINALS: Final = "originals"
 EXPLAINED: Final = "explained"
 ENCODER: Final = "encoder.csv"
 GENERATED: Final = "generated.jsonl"
+REMOVED: Final = "removed.jsonl"
+"""Record of files that retention removed from the folder of a run."""
+REMOVED_RUNS: Final = "removed_runs.jsonl"
+"""Record of runs that retention removed, beside their folders."""
 DERIVED: Final = (ROLL_MAP_SVG, ROLL_MAP_PNG, REPORT, REPORT_PDF, VIDEO_LIST)
 """Results that can be made again from the others."""
 
 RESULTS: Final = (
     *(VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS, DEFECT_PICTURES, ORIGINALS, EXPLAINED),
-    *(PARTS, ENCODER, GENERATED, *DERIVED),
+    *(PARTS, ENCODER, GENERATED, REMOVED, *DERIVED),
 )
 
 _REPORT_PAGE: Final = re.compile(r"_(r\d+_)?(defects|frames)_\d+\.html")
@@ -150,13 +154,7 @@ class ResultFolder:
         """Removes the results of an earlier run. Raises ConfigError if that is not allowed."""
         try:
             check_folder(self._folder, overwrite=self._overwrite)
-            for name in _list_results(self._folder):
-                path = self._folder / name
-                if path.is_symlink() or not path.is_dir():
-                    path.unlink()
-                else:
-                    _clear_pictures(path)
-            remove_report_pages(self._folder / REPORT)
+            remove_results(self._folder)
         except OSError as exc:
             reason = exc.strerror or exc
             raise ConfigError(f"cannot use the output folder {self._folder}: {reason}") from exc
@@ -204,6 +202,18 @@ class ResultFolder:
             raise failure
 
 
+def remove_results(folder: Path) -> None:
+    """Removes the results of a run and no other files; the log last, so that a removal that is cut
+    can go on. Raises OSError."""
+    for name in sorted(_list_results(folder), key=LOG.__eq__):
+        path = folder / name
+        if path.is_symlink() or not path.is_dir():
+            path.unlink()
+        else:
+            _clear_pictures(path)
+    remove_report_pages(folder / REPORT)
+
+
 def remove_report_pages(report: Path) -> None:
     """Removes the further pages of an earlier report. Raises OSError."""
     for path in report.parent.iterdir() if report.parent.is_dir() else ():
@@ -225,10 +235,15 @@ def _segment_names(folder: Path) -> list[str]:
     return [path.name for path in find_segments(folder)] if folder.is_dir() else []
 
 
+def is_picture_name(name: str) -> bool:
+    """Whether a run writes pictures, or texts beside them, with such a name."""
+    return bool(_PICTURE.fullmatch(name))
+
+
 def _clear_pictures(folder: Path) -> None:
     """Removes the pictures of a run, and the folder if it has no other files."""
     for path in folder.iterdir():
-        if _PICTURE.fullmatch(path.name):
+        if is_picture_name(path.name):
             path.unlink()
     with contextlib.suppress(OSError):  # not empty
         folder.rmdir()
