@@ -129,7 +129,7 @@ class DiskGuard:
             return
         self.level = level
         log = logger.warning if level else logger.info
-        log("{}: {}; {}", self._folder, reason, _TEXTS[level])
+        log("{}: {}; {}", self._folder, reason, TEXTS[level])
         self.on_change(self)
 
     def _events(self, inspection: Inspection) -> list[Event]:
@@ -144,7 +144,7 @@ class DiskGuard:
                 captured_ns=frame.captured_ns,
                 condition=CONDITIONS[level],
                 state="begin" if self.level > before else "end",
-                message=_TEXTS[self.level],
+                message=TEXTS[self.level],
                 value=value,
                 limit=self._limits[level] / 1e6 if level in self._limits else None,
             )
@@ -152,7 +152,7 @@ class DiskGuard:
         ]
 
 
-_TEXTS: Final = {
+TEXTS: Final = {
     ALL: "everything is written again",
     LESS: "no video, no pictures of defects and no PASS frames are written until there is more "
     "space; the inspection goes on",

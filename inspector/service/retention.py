@@ -17,7 +17,7 @@ from inspector.core.errors import ConfigError
 from inspector.core.files import sole_writer
 from inspector.evidence.removals import append_removal
 from inspector.evidence.signing import SigningKey
-from inspector.outputs.folder import LOG, REMOVED, REMOVED_RUNS, remove_results
+from inspector.outputs.folder import LOG, REMOVED, REMOVED_RUNS, SUMMARY, remove_results
 from inspector.outputs.video_list import write_list
 from inspector.service.age_clock import AgeClock, Moment
 from inspector.service.retention_options import LOGS, VIDEO, RetentionOptions
@@ -66,7 +66,7 @@ class Retention:
         free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
     ) -> None:
         self._base = base.resolve()
-        self._options = options
+        self.options = options
         self._key = key
         self._free = free
         self._ages = AgeClock(self._base / STATE, most_gap_s)
@@ -89,7 +89,7 @@ class Retention:
         running = Counter(dict.fromkeys((*KINDS, LOGS), 0))
         for name in paths.keys() - ended.keys():
             running.update(_measure(paths[name]))
-        return make_plan(self._options, runs, running, self._free(self._base))
+        return make_plan(self.options, runs, running, self._free(self._base))
 
     def apply(self, now: Moment, active: Collection[Path] = ()) -> list[Removal]:
         """Removes what is due, and returns it. A file that cannot be removed is a warning. Raises
@@ -118,7 +118,9 @@ class Retention:
             known = self._known[name]
             if busy & {path, known.run.whole}:
                 return None
-            with _locked(known.run):
+            if (path / SUMMARY).exists():
+                return known
+            with _locked(known.run):  # it was killed, unless a run has the lock
                 return known
         except (OSError, ConfigError):
             return None

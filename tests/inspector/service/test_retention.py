@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from evidence_runs import OTHER_SECRET, make_run, write_key
+from evidence_runs import OTHER_SECRET, make_run, write_key, write_products
 
+from inspector.app import main
 from inspector.core.errors import ConfigError
 from inspector.core.files import sole_writer
 from inspector.core.schema import build
@@ -137,6 +138,32 @@ def test_a_size_of_the_logs_removes_whole_runs(base: Path) -> None:
     left = sorted(path.name for path in base.rglob("*") if path.is_file())
     assert left == ["notes.txt", "removed_runs.jsonl", "retention.json"]
     assert not (base / "day2").exists()
+
+
+def test_the_folders_of_a_session_are_removed_together(tmp_path: Path) -> None:
+    write_products(tmp_path / "pictures", 2)
+    source = {"source": {"uri": str(tmp_path / "pictures")}}
+    values = {
+        "engine": {"backend": "fake"},
+        "output": {"dir": str(tmp_path / "runs" / "{number}"), "video": {"enabled": False}},
+        "log": {"path": None},
+        "sources": [{"name": name} | source for name in ("left", "right")],
+    }
+    (tmp_path / "line.yaml").write_text(json.dumps(values))
+    for _ in range(2):
+        assert main(["--config", str(tmp_path / "line.yaml")]) == 0
+    base = tmp_path / "runs"
+    for number, days in (("0001", 9), ("0002", 1)):
+        for log in (base / number).rglob("inspections.jsonl"):
+            os.utime(log, (NOW - days * DAY, NOW - days * DAY))
+    write_key(tmp_path / "key")
+    with sole_writer(base / "0001"):
+        assert retention(base, {"logs": {"days": 5}}).plan(Moment(NOW, 1.0)) == []
+    done = apply(base, {"logs": {"days": 5}})
+    assert {removal.run.path.name for removal in done} == {"left", "right"}
+    assert [path.name for path in base.iterdir() if path.is_dir()] == ["0002"]
+    assert (base / "0002" / "summary.json").exists()
+    assert len((base / "removed_runs.jsonl").read_text().splitlines()) == 2
 
 
 def test_space_is_made_in_the_order_of_use(base: Path) -> None:
