@@ -44,6 +44,11 @@ _ONLY_FAILURES: Final = "originals"
 """At LESS this sink gets FAIL and ERROR frames only."""
 
 
+def free_bytes(folder: Path) -> int:
+    """Free bytes of the disk of a folder. Raises OSError."""
+    return shutil.disk_usage(folder).free
+
+
 class DiskGuard:
     """Decides how much a run writes, by the free bytes of the disk of its folder.
 
@@ -51,7 +56,7 @@ class DiskGuard:
     emits a `health` event when a level begins or ends. A level holds from this frame on. level:
     ALL, LESS or VERDICTS. free_bytes: at the last measurement; None before. on_change: is called
     with the guard after each change, on the output thread; it must return at once. free: folder ->
-    free bytes.
+    free bytes; None for free_bytes.
     """
 
     name = "disk guard"
@@ -61,7 +66,7 @@ class DiskGuard:
         folder: Path,
         options: DiskOptions,
         *,
-        free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+        free: Callable[[Path], int] | None = None,
         clock_ns: Callable[[], int] = now_ns,
     ) -> None:
         self.level = ALL
@@ -70,7 +75,7 @@ class DiskGuard:
         self._folder = folder
         limits = {LESS: options.less_below_gb, VERDICTS: options.verdicts_below_gb}
         self._limits = {n: int(gb * 1e9) for n, gb in limits.items() if gb is not None}
-        self._free = free
+        self._free = free or free_bytes
         self._clock_ns = clock_ns
         self._next_ns = 0
         self._refused: dict[int, int] = {}

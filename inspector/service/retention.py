@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from inspector.evidence.signing import SigningKey
 from inspector.outputs.folder import LOG, REMOVED, REMOVED_RUNS, SUMMARY, remove_results
 from inspector.outputs.video_list import write_list
 from inspector.service.age_clock import AgeClock, Moment
+from inspector.service.disk_guard import free_bytes
 from inspector.service.retention_options import LOGS, VIDEO, RetentionOptions
 from inspector.service.retention_plan import KINDS, EndedRun, Removal, make_plan
 from inspector.service.run_archive import (
@@ -63,7 +63,7 @@ class Retention:
         key: SigningKey | None = None,
         *,
         most_gap_s: float | None = DAY_S,
-        free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+        free: Callable[[Path], int] = free_bytes,
     ) -> None:
         self._base = base.resolve()
         self.options = options

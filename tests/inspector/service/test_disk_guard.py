@@ -176,9 +176,8 @@ FRAMES = 40
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Runs the program on a disk with less space from frame 10, full from 20, and free from 30."""
     free = iter([5 * GB] * 10 + [3 * GB // 2] * 10 + [GB // 2] * 10 + [5 * GB] * 10)
-    usage = type("Usage", (), {"free": property(lambda _: next(free))})
     monkeypatch.setattr(disk_guard, "PERIOD_NS", 0)
-    monkeypatch.setattr(disk_guard.shutil, "disk_usage", lambda _: usage())
+    monkeypatch.setattr(disk_guard, "free_bytes", lambda _: next(free))
     settings = {
         "engine.backend": "fake",
         "source.synthetic.frames": FRAMES,
