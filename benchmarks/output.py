@@ -72,12 +72,12 @@ def encode(preset: str, size: str, pictures: list[Image]) -> dict[str, object]:
             crf=23,
             threads=1,
             gop=30,
-            sound_from=None,
-            shift_s=Fraction(0),
+            sound=None,
         )
         steps = [lambda p=p, n=n: writer.write(p, n) for n, p in enumerate(pictures)]
         row = time_steps(f"x264 {preset}, crf 23", size, steps)
-        writer.close()
+        writer.drain()
+        writer.finish()
     return row
 
 

@@ -42,6 +42,7 @@ from inspector.render.side_by_side import SideBySide
 from inspector.run import Run
 from inspector.run_evidence import RunEvidence
 from inspector.run_link import FIRST, ChangeStage, OpenSource, RunLink
+from inspector.service.disk_guard import DiskGuard
 from inspector.source_check import add_depth, allows_aspect, check_frames, find_ignored_keys
 from inspector.sources import SOURCES
 from inspector.sources.options import SourceOptions
@@ -90,6 +91,7 @@ def build_run(
         if source.info.frame_hw is not None:
             check_frames(config, spec, calibration, source.info.frame_hw)
         output, run_id = config.output, run_id or new_run_id()
+        guard = None
         if outputs is None:
             folder = folder or reserve_folder(output.dir, run_id)
             stack.callback(remove_empty, output.dir, folder)
@@ -98,7 +100,8 @@ def build_run(
                 insert_secrets(config.outputs, "outputs"), source=name, lines=evidence.lines
             )
             # A locked or damaged outbox must end the run before old results are removed.
-            files = make_files(config, folder, evidence, part_table=joiner is None)
+            guard = DiskGuard(folder, output.disk) if output.disk.enabled else None
+            files = make_files(config, folder, evidence, guard, part_table=joiner is None)
             outputs = [*map(Output, remote), *make_vlm(config, spec, name), *files]
         folder = folder or Path(output.dir)
         names = run_id, name or SINGLE
@@ -109,7 +112,8 @@ def build_run(
             config, spec, calibration, source, info, joiner, next(recorders, None)
         )
         run = _connect(
-            *(config, spec, calibration, source, info, observers, outputs, events, evidence, link),
+            *(config, spec, calibration, source, info, observers, outputs, events, evidence),
+            *(guard, link),
             live=live,
         )
         stack.pop_all()
@@ -151,6 +155,7 @@ def _connect(
     outputs: Sequence[Output],
     events: EventStages,
     evidence: RunEvidence,
+    guard: DiskGuard | None,
     link: RunLink,
     *,
     live: bool,
@@ -195,6 +200,7 @@ def _connect(
         outputs,
         run,
         event_stages=[
+            *([] if guard is None else [guard]),
             *events.in_order(),
             *([ChangeStage(changes)] if (changes := link.changes(run)) else []),
             *([] if interruption is None else [interruption]),
@@ -233,6 +239,7 @@ def _connect(
         evidence=evidence,
         health=health,
         events=events,
+        disk=guard,
     )
 
 

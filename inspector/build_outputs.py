@@ -24,6 +24,7 @@ from inspector.outputs.folder import (
 )
 from inspector.pipeline.stages import Output
 from inspector.run_evidence import RunEvidence
+from inspector.service.disk_guard import DiskGuard
 from inspector.tracking.options import FEEDS
 
 ROLL_MAP: Final = "inspector.report.roll_map_sink:RollMapSink"
@@ -33,10 +34,15 @@ VLM: Final = "inspector.outputs.vlm:VlmOutput"
 
 
 def make_files(
-    config: Config, folder: Path, evidence: RunEvidence, *, part_table: bool
+    config: Config,
+    folder: Path,
+    evidence: RunEvidence,
+    guard: DiskGuard | None,
+    *,
+    part_table: bool,
 ) -> list[Output]:
-    """The logs come before video and snapshots, because they are more important. part_table: False
-    if the session writes the table of parts."""
+    """The logs come before video and snapshots, because they are more important. guard: of all
+    outputs except logs and tables. part_table: False if the session writes the table of parts."""
     options, tracking = config.output, config.tracking
     snapshots, pictures = options.snapshots, options.defect_pictures
     tracked = tracking.enabled
@@ -58,18 +64,19 @@ def make_files(
         outputs.append(Output(_make_sink("encoder_file", folder / ENCODER)))
     if pictures.max_count > 0:
         sink = _make_sink("defect_pictures", folder / DEFECT_PICTURES, pictures, tracked=tracked)
-        outputs.append(Output(sink, fatal=pictures.on_error == "fatal"))
+        outputs.append(_guarded(sink, guard, fatal=pictures.on_error == "fatal"))
     if options.video.enabled:
-        outputs.append(Output(_make_sink("video_file", folder / VIDEO, options.video)))
+        sink = _make_sink("video_file", folder / VIDEO, options.video)
+        outputs.append(_guarded(sink, guard, fatal=True))
     if snapshots.max_count > 0:
-        fatal = snapshots.on_error == "fatal"
-        outputs.append(Output(_make_sink("snapshots", folder / SNAPSHOTS, snapshots), fatal=fatal))
+        sink = _make_sink("snapshots", folder / SNAPSHOTS, snapshots)
+        outputs.append(_guarded(sink, guard, fatal=snapshots.on_error == "fatal"))
     if (explained := options.explained_pictures).when != "none":
         sink = _make_sink("explained_pictures", folder / EXPLAINED, explained)
-        outputs.append(Output(sink, fatal=explained.on_error == "fatal"))
+        outputs.append(_guarded(sink, guard, fatal=explained.on_error == "fatal"))
     if (originals := options.originals).enabled:
-        fatal = originals.on_error == "fatal"
-        outputs.append(Output(_make_sink("originals", folder / ORIGINALS, originals), fatal=fatal))
+        sink = _make_sink("originals", folder / ORIGINALS, originals)
+        outputs.append(_guarded(sink, guard, fatal=originals.on_error == "fatal"))
     if tracked and options.roll_map:
         outputs.append(Output(load_entry(ROLL_MAP)(folder, options.four_points), fatal=False))
     return outputs
@@ -81,6 +88,10 @@ def make_vlm(config: Config, spec: EngineSpec, source: str | None) -> list[Outpu
         return []
     sink = load_entry(VLM)(config.explain.vlm, draw_inspected(spec), source)
     return [Output(sink, fatal=False)]
+
+
+def _guarded(sink: Sink, guard: DiskGuard | None, *, fatal: bool) -> Output:
+    return Output(sink if guard is None else guard.wrap(sink), fatal=fatal)
 
 
 def _make_sink(name: str, path: Path, *options: Any, **more: Any) -> Sink:

@@ -11,7 +11,16 @@ from inspector.core.events import Event
 from inspector.core.file_hash import FileState, hash_file, plain_states
 from inspector.core.types import RunInfo
 from inspector.evidence.signing import SigningKey, load_signing_key
-from inspector.outputs.folder import DERIVED, GENERATED, LOG, RESULTS, SUMMARY, write_summary
+from inspector.outputs.folder import (
+    DERIVED,
+    GENERATED,
+    LOG,
+    REMOVED,
+    RESULTS,
+    SUMMARY,
+    find_segments,
+    write_summary,
+)
 from inspector.outputs.lines import RecordLines
 from inspector.outputs.records import Record
 
@@ -83,8 +92,9 @@ class RecoveredEvidence:
             path = self._folder / name
             if path.is_dir():
                 yield from (f"{name}/{file.name}" for file in sorted(path.iterdir()))
-            elif path.exists() and name not in (LOG, SUMMARY, GENERATED, *DERIVED):
+            elif path.exists() and name not in (LOG, SUMMARY, GENERATED, REMOVED, *DERIVED):
                 yield name
+        yield from (path.name for path in find_segments(self._folder))
 
 
 def append_lines(path: Path, lines: Sequence[str]) -> None:

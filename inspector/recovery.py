@@ -27,11 +27,13 @@ from inspector.outputs.folder import (
     SUMMARY,
     VIDEO,
     find_runs,
+    find_segments,
 )
 from inspector.outputs.json_log import iterate_records
 from inspector.outputs.part_table import part_row
 from inspector.outputs.record_reading import read_inspection, read_run
 from inspector.outputs.records import Record
+from inspector.outputs.video_list import write_list
 from inspector.pipeline.stats import MIN_MS, RunStats, summarize_quantiles
 from inspector.recorded_web import RecordedWeb, calibration_of
 from inspector.recovered_evidence import RecoveredEvidence, append_lines
@@ -138,8 +140,12 @@ class _KilledRun:
             if last >= 0
             else "the run wrote no frame"
         )
-        if (self._folder / VIDEO).exists():
-            sentences.append(f"{VIDEO} may lack the last second")
+        segments = find_segments(self._folder)
+        if segments:
+            write_list(self._folder)
+        videos = [name for name in (VIDEO,) if (self._folder / name).exists()]
+        for name in [*videos, *(path.name for path in segments[-1:])]:
+            sentences.append(f"{name} may lack the last second")
         self._evidence.write_summary(self._summary(ended))
         return sentences
 
@@ -231,6 +237,7 @@ class _KilledRun:
             "tracking": summarize_ledger(None if self._web is None else self._web.stage),
             "four_points": None,
             **self._parts.summary(),
+            "disk": None,
             "outputs": {},
             "engine": run.engine
             | {"sha256": run.engine_hash, "running_on": run.judged_by.get("running_on", "")},

@@ -21,6 +21,7 @@ from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
 from inspector.report.roll_map_sink import RollMapSink
 from inspector.run_evidence import RunEvidence
+from inspector.service.disk_guard import DiskGuard
 from inspector.tracking.stage import TrackingStage
 
 
@@ -39,7 +40,7 @@ class Run:
     """A pipeline that is ready to start, and the content of its summary.
 
     warnings: lists of engine, frames, pictures and configuration, which the stages fill.
-    running_on: empty until the engine is open, then one entry.
+    running_on: empty until the engine is open, then one entry. disk: None if no limit is set.
     """
 
     pipeline: Pipeline
@@ -54,6 +55,7 @@ class Run:
     evidence: RunEvidence
     health: HealthCheck
     events: EventStages = field(default_factory=EventStages)
+    disk: DiskGuard | None = None
 
     def describe(self) -> str:
         """One sentence with the counts."""
@@ -85,6 +87,7 @@ class Run:
             "tracking": summarize_ledger(self.events.tracking),
             "four_points": next((sink.score for sink in maps), None),
             **self.events.summary(),
+            "disk": None if self.disk is None else self.disk.summary(),
             "outputs": {
                 output.sink.name: output.sink.counts()
                 for output in self.outputs

@@ -227,7 +227,10 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/report": (
         # Kinds and sentences are in the language of the report.
         {CORE, "calibration.units", "inspector.explain.wording", "inspector.report"}
-        | {f"inspector.outputs.{name}" for name in ("folder", "json_log", "options", "records")},
+        | {
+            f"inspector.outputs.{name}"
+            for name in ("folder", "json_log", "options", "records", "video_list")
+        },
         {"av", "cv2", "numpy", "weasyprint"},
     ),
     # It reads the logs of runs.
@@ -278,6 +281,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
                     *("sources", "processing", "health", "measure", "outputs", "pipeline"),
                     *("tracking", "parts", "evidence", "explain", "report", "fleet", "store"),
                     *("teaching", "web"),
+                    "service",
                 )
             ),
         },
@@ -288,7 +292,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, "inspector", "inspector.config", "inspector.outputs", "inspector.pipeline"}
         | {"inspector.render", "inspector.sources.options", "inspector.parts.options"}
         | {"inspector.store", "inspector.service", "inspector.service.selectors"}
-        | {"inspector.teaching", "engines"}
+        | {"inspector.teaching", "engines", "inspector.evidence"}
         # A unit names the script that it runs.
         | {"run_inspector"},
         {"yaml"},

@@ -19,6 +19,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "recover": ("tools.recover", "complete the results of a run that was killed"),
     "line": ("tools.line", "send a request to a running line: recipe, start, stop, status ..."),
     "install-service": ("tools.install_service", "write a systemd unit that runs the inspection"),
+    "clean": ("tools.clean", "remove the oldest results of runs, by age, size and free space"),
     "fit": ("tools.fit", "make an engine from good pictures, without training"),
     "train": ("tools.train", "train an engine (GLASS or autoencoder; needs torch)"),
     "refit": ("tools.refit", "add good pictures to an engine, and accept or undo that"),

@@ -76,7 +76,7 @@ def _notes(result: ReplayResult) -> Markup | None:
     notes = list(result.notes)
     if result.not_replayed:
         notes.append(
-            f"not replayed, because the original is gone: {list_frames(result.not_replayed)}"
+            f"not replayed, because there is no original: {list_frames(result.not_replayed)}"
         )
     if not notes:
         return None

@@ -22,7 +22,7 @@ from inspector.sources.options import SourceOptions
 
 FIXED: Final = (
     *("output", "outputs", "window", "log", "sources", "fail_on_anomaly", "pipeline"),
-    *("report", "evidence", "teaching", "mode"),
+    *("report", "evidence", "teaching", "mode", "retention"),
 )
 """Sections that a replay sets itself. They do not change what a frame is judged."""
 
@@ -38,6 +38,8 @@ SILENT: Final[dict[str, Any]] = {
     "output.originals.enabled": False,
     "output.explained_pictures.when": "none",
     "output.defect_pictures.max_count": 0,
+    "output.disk.less_below_gb": None,
+    "output.disk.verdicts_below_gb": None,
     "output.roll_map": False,
     "report.enabled": False,
     "evidence.key_file": None,
@@ -226,6 +228,14 @@ def _choose_frames(
                 "output.originals.enabled: true for the next run"
             )
         notes.append(f"the frames are the originals in {run.originals}")
+        saved = run.header["config"]["output"].get("originals", {})
+        if saved.get("when") == "failures":
+            notes.append(
+                "the run saved only FAIL and ERROR frames and a share of "
+                f"{saved['pass_share']:g} of the PASS frames, so only these are judged again: "
+                "tracks, parts and the ledger are not compared, and shares of verdicts do not "
+                "hold for the line"
+            )
         return lambda _: OriginalsSource(run)
     if config.source.uri is not None and MASK in config.source.uri:
         raise SourceError(

@@ -13,6 +13,7 @@ from evaluation.replay.same_web import tracks_agree
 from evaluation.replay.sources import OriginalsSource
 from inspector.build import build_run
 from inspector.core.errors import ConfigError, InspectorError
+from inspector.core.events import Checkpoint
 from inspector.core.protocols import Source
 from inspector.core.secrets import mask_secrets
 from inspector.core.types import SINGLE
@@ -26,7 +27,7 @@ from inspector.sources.options import SourceOptions
 class ReplayResult:
     """log: comparison of the whole logs, if nothing was changed on purpose. changes: what the
     changed engine, calibration or settings changed; None if log is set. why: what was changed.
-    not_replayed: frames whose original is gone."""
+    not_replayed: frames without an original."""
 
     run: RecordedRun
     out: Path
@@ -75,8 +76,10 @@ def replay_run(run: RecordedRun, options: ReplayOptions, out: Path) -> ReplayRes
     skipped = tuple(opened[-1].skipped) if isinstance(opened[-1], OriginalsSource) else ()
     log = None
     if counter is None:
-        left_out = [] if tracks_agree(run) else list(OF_TRACKS)
-        left_out += [] if parts_agree(run) else OF_PARTS
+        left_out = [] if tracks_agree(run) and not skipped else list(OF_TRACKS)
+        left_out += [] if parts_agree(run) and not skipped else OF_PARTS
+        # Checkpoints come after a number of frames.
+        left_out += [Checkpoint.type] if skipped else []
         log = compare_logs(run, read_run(out), skipped=skipped, left_out=left_out)
     return ReplayResult(run, out, rebuilt.changes, rebuilt.notes, log, changes, skipped)
 

@@ -30,7 +30,7 @@ def describe_log(log: LogComparison) -> list[str]:
             frame = "" if each.frame_id is None else f" of frame {each.frame_id}"
             lines.append(f"  {each.type}{frame}, {each.field}: {each.old} -> {each.new}")
     if log.not_replayed:
-        lines.append(f"not replayed, because the original is gone: {list_frames(log.not_replayed)}")
+        lines.append(f"not replayed, because there is no original: {list_frames(log.not_replayed)}")
     if log.behind_cut:
         lines.append(
             f"the recorded log was cut; {formats.count_of(log.behind_cut, 'record')} of the replay "
@@ -60,7 +60,7 @@ def describe_changes(result: ReplayResult) -> list[str]:
     lines += ["", f"{formats.count_of(changes.differing, 'frame')} of {changes.frames} differ"]
     if result.not_replayed:
         lines.append(
-            f"not replayed, because the original is gone: {list_frames(result.not_replayed)}"
+            f"not replayed, because there is no original: {list_frames(result.not_replayed)}"
         )
     return lines
 

@@ -2,6 +2,7 @@
 
 from inspector.config.sections import Config
 from inspector.core.errors import ConfigError
+from inspector.outputs.options import OutputOptions
 from inspector.parts.options import check_parts, check_rolls
 from inspector.source_check import check_frame_size
 from inspector.tracking.options import check_options
@@ -27,6 +28,11 @@ def check_keys(config: Config) -> None:
         raise ConfigError(
             "output.explained_pictures: the pictures need explanations; set explain.enabled"
         )
+    if config.output.originals.pass_share and config.output.originals.when == "all":
+        raise ConfigError(
+            "output.originals.pass_share: all frames are saved; set output.originals.when: failures"
+        )
+    _check_disk(config.output)
     if config.output.four_points.enabled and not config.tracking.enabled:
         raise ConfigError(
             "output.four_points: the score needs tracking, which counts each defect once; set "
@@ -50,3 +56,17 @@ def check_keys(config: Config) -> None:
         for key, value in in_mm:
             if value is not None:
                 raise ConfigError(f"{key}: millimetres need a calibration; use --calibration")
+
+
+def _check_disk(output: OutputOptions) -> None:
+    less, verdicts = output.disk.less_below_gb, output.disk.verdicts_below_gb
+    if less is not None and verdicts is not None and verdicts >= less:
+        raise ConfigError(
+            f"output.disk.verdicts_below_gb must be below output.disk.less_below_gb ({less:g}), "
+            f"not {verdicts:g}"
+        )
+    if output.disk.enabled and output.video.enabled and output.video.segment_minutes is None:
+        raise ConfigError(
+            "output.disk: a video that is one file cannot go on after a gap; set "
+            "output.video.segment_minutes, or use --no-video"
+        )

@@ -22,6 +22,7 @@ from inspector.processing.postprocess import VerdictOptions
 from inspector.report.options import ReportOptions
 from inspector.service.check_options import CheckOptions
 from inspector.service.options import RecipeOptions, ServiceOptions
+from inspector.service.retention_options import RetentionOptions
 from inspector.sources.options import SourceOptions
 from inspector.store.options import StoreOptions
 from inspector.teaching.options import TeachingOptions
@@ -90,6 +91,7 @@ class Config:
     outputs: tuple[dict[str, Any], ...] = ()
     evidence: EvidenceOptions = field(default_factory=EvidenceOptions)
     report: ReportOptions = field(default_factory=ReportOptions)
+    retention: RetentionOptions = field(default_factory=RetentionOptions)
     store: StoreOptions = field(default_factory=StoreOptions)
     pipeline: PipelineOptions = field(default_factory=PipelineOptions)
     fleet: FleetOptions = field(default_factory=FleetOptions)

@@ -55,13 +55,15 @@ class CheckpointLine:
 class LogFacts:
     """What a log contains.
 
-    last: chain value of the last complete line. chained: number of lines with a chain value.
-    first_break: number of the first line that does not fit the line before it; None if all fit.
+    first, last: chain value of the first and of the last complete line. chained: number of lines
+    with a chain value. first_break: number of the first line that does not fit the line before it;
+    None if all fit.
     cut: the last line is incomplete.
     seen: those of the values in question that some line has -> number of the line.
     """
 
     lines: int = 0
+    first: str = START
     last: str = START
     chained: int = 0
     first_break: int | None = None
@@ -102,6 +104,8 @@ def check_log(path: Path, key: Key | None, values: Container[str]) -> LogFacts:
             if line.value in values:
                 facts.seen[line.value] = line.number
             facts.last = line.value
+            if line.number == 1:
+                facts.first = line.value
         if not fits and facts.first_break is None:
             facts.first_break = line.number
     facts.cut = _ends_in_a_part(path)
@@ -137,9 +141,14 @@ def read_states(values: Any) -> dict[str, FileState | None]:
     """Path -> state. Raises one of UNREADABLE, also for a path that leads out of the folder."""
     states = {str(name): _read_state(state) for name, state in values.items()}
     for name in states:
-        if "\0" in name or name.startswith("/") or ".." in name.split("/"):
-            raise ValueError(f"{name!r} is not a path in the folder of the run")
+        check_path(name)
     return states
+
+
+def check_path(name: str) -> None:
+    """Raises ValueError for a path that leads out of the folder."""
+    if "\0" in name or name.startswith("/") or ".." in name.split("/"):
+        raise ValueError(f"{name!r} is not a path in the folder of the run")
 
 
 def _read_state(value: Any) -> FileState | None:

@@ -1,17 +1,18 @@
 """Verifies the folder of a run: its log, summary.json, tables, video and pictures."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import chain, islice, takewhile
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Final
 
+from inspector.core.chain import START
 from inspector.core.errors import ConfigError
-from inspector.core.file_hash import FileState
 from inspector.evidence.claims import Claims
 from inspector.evidence.file_check import Stage, check_file
 from inspector.evidence.log_changes import Damage, find_changes
 from inspector.evidence.log_check import LogFacts, check_log
+from inspector.evidence.removals import Removals, RunName, read_removals
 from inspector.evidence.report import Change, RunReport
+from inspector.evidence.result_check import check_files
 from inspector.evidence.signing import Key
 from inspector.evidence.summary_check import (
     Summary,
@@ -19,9 +20,7 @@ from inspector.evidence.summary_check import (
     describe_key,
     parse_summary,
 )
-from inspector.outputs.folder import DERIVED, LOG, RESULTS, SUMMARY, is_report_page
-
-PICTURE_FOLDERS: Final = ("snapshots", "defects", "explained", "originals")
+from inspector.outputs.folder import LOG, REMOVED, REMOVED_RUNS, SUMMARY
 
 
 class Verifier:
@@ -39,8 +38,10 @@ class Verifier:
         self._seen: set[str] = set()
 
     def verify(self, folder: Path) -> list[RunReport]:
-        """Verifies a run, or all sources of a session. Raises ConfigError for a folder that has no
-        results, and OSError."""
+        """Verifies a run, or all sources of a session; or the record of removed runs. Raises
+        ConfigError for a folder that has no results, and OSError."""
+        if folder.name == REMOVED_RUNS and folder.is_file():
+            return [self._verify_removed_runs(folder)]
         if not folder.is_dir():
             raise ConfigError(f"{folder} is not a folder: name the output folder of a run")
         summary = _read_summary(folder)
@@ -119,7 +120,50 @@ class Verifier:
             report.files += 1
         self._check_signatures(report, facts, damage, summary)
         self._check_claims(report, facts.run_id, facts.source, facts.seen, summary)
-        _check_files(report, facts, damage, summary)
+        removals = self._read_removals(report, facts)
+        check_files(report, facts, damage, summary, removals)
+        return report
+
+    def _read_removals(self, report: RunReport, facts: LogFacts) -> Removals:
+        name = RunName(facts.run_id, facts.source)
+        removals = read_removals(report.folder / REMOVED, facts.first, name, self._key)
+        report.changes += removals.changes
+        files = {path for line in removals.lines for path in line.files}
+        gone = [path for path in files if not (report.folder / path).exists()]
+        if gone:
+            first, last = removals.lines[0].wall_time_utc, removals.lines[-1].wall_time_utc
+            doubt = removals.doubt()
+            text = f"{len(gone)} files were removed by retention, from {first} to {last}"
+            if doubt is None:
+                report.notes.append(f"{text}; the others are compared")
+            else:
+                report.gaps.append(f"{text}, says {REMOVED}; {doubt}")
+        return removals
+
+    def _verify_removed_runs(self, path: Path) -> RunReport:
+        """The runs that retention removed are facts, so checkpoints of them are no findings."""
+        report = RunReport(path)
+        removals = read_removals(path, START, None, self._key)
+        report.changes += removals.changes
+        report.files = 1
+        for line in removals.lines:
+            name = line.name
+            where = ", ".join(line.files)
+            report.notes.append(
+                f"run {name.run_id}, source {name.source} ({where}): removed by retention at "
+                f"{line.wall_time_utc}: {line.reason}"
+            )
+            for claims in self._claims:
+                if (claims.run_id, claims.source) != (name.run_id, name.source):
+                    continue
+                self._used.add(claims.path)
+                if claims.summary not in (None, line.run_chain):
+                    reason = f"the run {name.run_id} is not as in {claims.path}"
+                    report.changes.append(Change(path.name, "replaced", "", reason))
+            self._seen |= {line.run_chain} if line.run_chain else set()
+        doubt = removals.doubt()
+        if doubt is not None and removals.lines:
+            report.gaps.append(f"{path.name}: {doubt}")
         return report
 
     def _note_unchained(self, report: RunReport, facts: LogFacts) -> None:
@@ -199,84 +243,3 @@ class Verifier:
 def _read_summary(folder: Path) -> Summary | None:
     path = folder / SUMMARY
     return parse_summary(path.read_bytes()) if path.is_file() else None
-
-
-def _check_files(
-    report: RunReport, facts: LogFacts, damage: Damage, summary: Summary | None
-) -> None:
-    """Compares all files that have a hash, and looks for pictures that have none."""
-    stages = _collect_stages(facts, damage.wrong, summary)
-    new = [name for name in _list_pictures(report.folder) if name not in stages]
-    missing = [name for name in filter(_is_picture, stages) if not (report.folder / name).exists()]
-    if damage.changes:
-        # Lines that are gone may have recorded more pictures, and that the run removed pictures.
-        uncertain = {*new, *missing}
-    elif summary is None:
-        uncertain = {*new, *_find_replaced(stages, missing, new)}
-    else:
-        uncertain = set()
-        report.changes += [Change(name, "added") for name in new]
-    if uncertain:
-        report.notes.append(
-            f"{len(uncertain)} pictures were not compared, because no intact "
-            "checkpoint says which pictures the run wrote or removed last"
-        )
-    for name, states in stages.items():
-        if name in uncertain:
-            continue
-        growing = summary is None and not _is_picture(name)
-        change = check_file(report.folder, name, states, growing=growing)
-        report.files += 1
-        report.changes += [] if change is None else [change]
-    _note_others(report)
-
-
-def _collect_stages(
-    facts: LogFacts, wrong: set[int], summary: Summary | None
-) -> dict[str, list[Stage]]:
-    """All states of the tables and of the video, and the last state of each picture."""
-    groups: list[tuple[dict[str, FileState | None], int | None]] = [
-        (c.files, c.frame_id) for c in facts.checkpoints if c.number not in wrong
-    ]
-    if summary is not None:
-        groups.append((summary.files, None))
-    stages: dict[str, list[Stage]] = {}
-    for files, frame_id in groups:
-        for name, state in files.items():
-            if state is None or _is_picture(name):
-                stages.pop(name, None)
-            if state is not None:
-                stages.setdefault(name, []).append(Stage(state, frame_id))
-    return stages
-
-
-def _is_picture(name: str) -> bool:
-    return "/" in name
-
-
-def _find_replaced(
-    stages: Iterable[str], missing: Collection[str], new: Sequence[str]
-) -> Iterator[str]:
-    """The pictures that a run has removed after its last checkpoint: of each folder the oldest, at
-    most one more than it has written into the folder since."""
-    for folder in PICTURE_FOLDERS:
-        oldest_first = (name for name in stages if name.startswith(f"{folder}/"))
-        most = 1 + sum(name.startswith(f"{folder}/") for name in new)
-        yield from islice(takewhile(lambda name: name in missing, oldest_first), most)
-
-
-def _list_pictures(folder: Path) -> list[str]:
-    return sorted(
-        path.relative_to(folder).as_posix()
-        for name in PICTURE_FOLDERS
-        for path in (folder / name).rglob("*")
-        if not path.is_dir()
-    )
-
-
-def _note_others(report: RunReport) -> None:
-    known = {*RESULTS, *DERIVED, *PICTURE_FOLDERS}
-    names = {path.name for path in report.folder.iterdir()} - known
-    others = sorted(name for name in names if not is_report_page(name))
-    if others:
-        report.notes.append(f"not written by the run, not compared: {', '.join(others[:10])}")

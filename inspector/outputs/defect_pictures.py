@@ -132,9 +132,13 @@ class DefectPictureSink:
         states, self._states = self._states, {}
         return states
 
-    def close(self) -> None:
+    def interrupt(self) -> None:
+        """Frees the views of open tracks, because no picture of them will be written."""
         self._views.clear()
         self._view_bytes = 0
+
+    def close(self) -> None:
+        self.interrupt()
 
     def _keep_best(self, track: str, defect: Defect, frame: Frame | BadFrame) -> None:
         """Keeps a view in memory if it is among the best of its track."""

@@ -16,6 +16,7 @@ from inspector.core.types import Inspection, RunInfo
 from inspector.outputs.folder_watch import FolderWatch
 
 VIDEO: Final = "annotated.mp4"
+VIDEO_LIST: Final = "annotated.m3u8"
 SIGHTINGS: Final = "sightings.csv"
 DEFECTS: Final = "defects.csv"
 PARTS: Final = "parts.csv"
@@ -31,16 +32,20 @@ ORIGINALS: Final = "originals"
 EXPLAINED: Final = "explained"
 ENCODER: Final = "encoder.csv"
 GENERATED: Final = "generated.jsonl"
-DERIVED: Final = (ROLL_MAP_SVG, ROLL_MAP_PNG, REPORT, REPORT_PDF)
+REMOVED: Final = "removed.jsonl"
+"""Record of files that retention removed from the folder of a run."""
+REMOVED_RUNS: Final = "removed_runs.jsonl"
+"""Record of runs that retention removed, beside their folders."""
+DERIVED: Final = (ROLL_MAP_SVG, ROLL_MAP_PNG, REPORT, REPORT_PDF, VIDEO_LIST)
 """Results that can be made again from the others."""
 
 RESULTS: Final = (
     *(VIDEO, SIGHTINGS, DEFECTS, LOG, SUMMARY, SNAPSHOTS, DEFECT_PICTURES, ORIGINALS, EXPLAINED),
-    *(PARTS, ENCODER, GENERATED, *DERIVED),
+    *(PARTS, ENCODER, GENERATED, REMOVED, *DERIVED),
 )
 
 _REPORT_PAGE: Final = re.compile(r"_(r\d+_)?(defects|frames)_\d+\.html")
-
+_SEGMENT: Final = re.compile(r"annotated_(\d{4,9})\.mp4")
 
 _PICTURE: Final = re.compile(
     r"(frame_\d{8,}(_([A-Z]+|defect_\d+)\.jpg|\.png|\.bmp|_(heatmap|boxes)\.png|_report\.txt)"
@@ -82,7 +87,7 @@ def check_folder(folder: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) 
     (`inputs`).
     """
     for path in inputs:
-        for name in RESULTS:
+        for name in (*RESULTS, *_segment_names(folder)):
             if path.resolve().is_relative_to((folder / name).resolve()):
                 raise ConfigError(
                     f"{path} is in {folder / name}, which this run would replace: "
@@ -99,6 +104,21 @@ def check_folder(folder: Path, *, overwrite: bool, inputs: Sequence[Path] = ()) 
         )
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"cannot use the output folder {folder}: it is a file")
+
+
+def segment_name(number: int) -> str:
+    """Name of a part of the video, such as annotated_0001.mp4. number: from 1."""
+    return f"annotated_{number:04d}.mp4"
+
+
+def is_segment(name: str) -> bool:
+    return bool(_SEGMENT.fullmatch(name))
+
+
+def find_segments(folder: Path) -> list[Path]:
+    """The parts of the video in order; empty if it is one file. Raises OSError."""
+    paths = [path for path in folder.iterdir() if is_segment(path.name)]
+    return sorted(paths, key=lambda path: (len(path.name), path.name))
 
 
 class ResultFolder:
@@ -134,13 +154,7 @@ class ResultFolder:
         """Removes the results of an earlier run. Raises ConfigError if that is not allowed."""
         try:
             check_folder(self._folder, overwrite=self._overwrite)
-            for name in _list_results(self._folder):
-                path = self._folder / name
-                if path.is_symlink() or not path.is_dir():
-                    path.unlink()
-                else:
-                    _clear_pictures(path)
-            remove_report_pages(self._folder / REPORT)
+            remove_results(self._folder)
         except OSError as exc:
             reason = exc.strerror or exc
             raise ConfigError(f"cannot use the output folder {self._folder}: {reason}") from exc
@@ -162,7 +176,8 @@ class ResultFolder:
         self.check_place()
         if self._watch is None:
             logs = (LOG, SIGHTINGS, DEFECTS)
-            self._watch = FolderWatch(self._folder, logs, (VIDEO, ENCODER, PARTS))
+            expected = (VIDEO, ENCODER, PARTS)
+            self._watch = FolderWatch(self._folder, logs, expected, find_segments)
         self._failed = False
 
     def failure(self) -> SinkError | None:
@@ -187,6 +202,18 @@ class ResultFolder:
             raise failure
 
 
+def remove_results(folder: Path) -> None:
+    """Removes the results of a run and no other files; the log last, so that a removal that is cut
+    can go on. Raises OSError."""
+    for name in sorted(_list_results(folder), key=LOG.__eq__):
+        path = folder / name
+        if path.is_symlink() or not path.is_dir():
+            path.unlink()
+        else:
+            _clear_pictures(path)
+    remove_report_pages(folder / REPORT)
+
+
 def remove_report_pages(report: Path) -> None:
     """Removes the further pages of an earlier report. Raises OSError."""
     for path in report.parent.iterdir() if report.parent.is_dir() else ():
@@ -200,13 +227,23 @@ def is_report_page(name: str, report: str = Path(REPORT).stem) -> bool:
 
 
 def _list_results(folder: Path) -> list[str]:
-    return [n for n in RESULTS if (folder / n).exists() or (folder / n).is_symlink()]
+    names = [n for n in RESULTS if (folder / n).exists() or (folder / n).is_symlink()]
+    return [*names, *_segment_names(folder)]
+
+
+def _segment_names(folder: Path) -> list[str]:
+    return [path.name for path in find_segments(folder)] if folder.is_dir() else []
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether a run writes pictures, or texts beside them, with such a name."""
+    return bool(_PICTURE.fullmatch(name))
 
 
 def _clear_pictures(folder: Path) -> None:
     """Removes the pictures of a run, and the folder if it has no other files."""
     for path in folder.iterdir():
-        if _PICTURE.fullmatch(path.name):
+        if is_picture_name(path.name):
             path.unlink()
     with contextlib.suppress(OSError):  # not empty
         folder.rmdir()

@@ -4,7 +4,7 @@ import contextlib
 import errno
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,14 +25,24 @@ _NO_SYNC: Final = (errno.EINVAL, errno.ENOTSUP)
 class FolderWatch:
     """Watches the result files of one folder on a thread, until stop().
 
-    needed: names of files that exist at the start. expected: files that may appear later. A file or
-    the folder that is removed, moved, replaced or shortened is a failure, because later rows would
-    be lost without a word. failure(): the first failure, None if there is none. Raises SinkError if
-    a needed file is missing at the start.
+    needed: names of files that exist at the start. expected: files that may appear later.
+    find_series: lists files that are written one after the other; only the last two are watched,
+    so that the number of open files does not grow. A file or the folder that is removed, moved,
+    replaced or shortened is a failure, because later rows would be lost without a word. failure():
+    the first failure, None if there is none. Raises SinkError if a needed file is missing at the
+    start.
     """
 
-    def __init__(self, folder: Path, needed: Sequence[str], expected: Sequence[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        needed: Sequence[str],
+        expected: Sequence[str],
+        find_series: Callable[[Path], Sequence[Path]] = lambda _: (),
+    ) -> None:
         self._folder = folder
+        self._find_series = find_series
+        self._series: list[Path] = []
         self._expected = [folder / name for name in expected]
         self._files: dict[Path, int] = {}
         self._sizes: dict[Path, int] = {}
@@ -76,6 +86,7 @@ class FolderWatch:
             if path not in self._files:
                 with contextlib.suppress(FileNotFoundError):
                     self._open(path)
+        self._follow_series()
         for path, descriptor in self._files.items():
             try:
                 self._check(path, descriptor)
@@ -85,6 +96,22 @@ class FolderWatch:
             except OSError as exc:
                 if exc.errno not in _NO_SYNC:
                     raise SinkError(f"{path} cannot be written: {exc.strerror}") from exc
+
+    def _follow_series(self) -> None:
+        """Watches the new files of the series, and no longer those before the last two."""
+        try:
+            newest = self._find_series(self._folder)[-2:]
+        except OSError:  # the folder is gone, which the check of the folder notices
+            return
+        for path in newest:
+            if path not in self._series[-2:]:
+                with contextlib.suppress(FileNotFoundError):
+                    self._open(path)
+                    self._series.append(path)
+        while len(self._series) > 2:
+            path = self._series.pop(0)
+            os.close(self._files.pop(path))
+            self._sizes.pop(path, None)
 
     def _check(self, path: Path, descriptor: int) -> None:
         ours = os.fstat(descriptor)

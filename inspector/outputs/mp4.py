@@ -14,7 +14,7 @@ from inspector.core.errors import SinkError
 from inspector.outputs.h264 import describe_h264, with_lengths
 from inspector.outputs.mp4_boxes import Sample, Track
 from inspector.outputs.mp4_file import Mp4File
-from inspector.outputs.sound import SoundCopy, open_sound
+from inspector.outputs.sound import SoundCopy
 
 KEY_EVERY_S: Final = Fraction(95, 100)
 """Longest time between key frames, unless the pictures are farther apart."""
@@ -32,8 +32,9 @@ class Mp4Writer:
     """Writes one video stream, and copies the sound of another file.
 
     hw: size of the pictures, even. threads: of the encoder. gop: largest number of frames between
-    key frames; fewer if they would last too long. sound_from: media file whose sound is copied;
-    shift_s is subtracted from its times. Raises SinkError.
+    key frames; fewer if they would last too long. sound: of the source, whose next packets are
+    copied. title: of the file, ASCII. first_pts: of the first picture; it is 0 in the finished file
+    if `from_zero`. Raises SinkError.
     """
 
     def __init__(
@@ -46,8 +47,9 @@ class Mp4Writer:
         crf: int,
         threads: int,
         gop: int,
-        sound_from: Path | None,
-        shift_s: Fraction,
+        sound: SoundCopy | None,
+        title: str = "",
+        from_zero: bool = False,
     ) -> None:
         self._file = file
         self._path = file.path
@@ -61,9 +63,10 @@ class Mp4Writer:
         self._duration = round(self._timescale / _RATE)
         self._track: Track | None = None
         self._encoder = self._open_encoder(preset, crf, threads)
-        self._sound: SoundCopy | None = None
-        if sound_from is not None:
-            self._sound = open_sound(sound_from, shift_s, number=2)
+        self._sound = sound
+        self._sound_track: Track | None = None
+        self._title, self._from_zero = title, from_zero
+        self._end: int | None = None
 
     def write(self, i420: Image, pts: int) -> None:
         """pts: ticks of the time base, rising. The caller may reuse the array after the call."""
@@ -81,8 +84,9 @@ class Mp4Writer:
         for packet in packets:
             self._add(packet)
 
-    def close(self) -> None:
-        """Writes the last frames of the encoder, and the sound up to the end of the pictures."""
+    def drain(self, next_pts: int | None = None) -> None:
+        """Writes the last frames of the encoder, and the sound up to the end of the pictures.
+        next_pts: of the first picture of the next file; None: there is none."""
         try:
             packets = [] if self._last is None else self._encoder.encode(None)
         except (av.FFmpegError, OSError, ValueError) as exc:
@@ -92,22 +96,27 @@ class Mp4Writer:
             for packet in packets:
                 self._add(packet)
             if self._sound is not None and self._last is not None:
-                for sample in self._sound.rest(self._last * self._time_base):
-                    self._file.add(self._sound.track, sample)
+                assert self._sound_track is not None
+                if next_pts is None:
+                    samples = self._sound.rest(self._last * self._time_base)
+                else:
+                    samples = self._sound.before(next_pts * self._time_base)
+                for sample in samples:
+                    self._file.add(self._sound_track, sample)
         except SinkError:
             self.abandon()
             raise
-        self._close_sound()
-        self._file.finish()
+        if next_pts is not None:
+            self._end = self._ticks(next_pts)
+
+    def finish(self) -> Path:
+        """Writes the index after drain(), and returns the path of the file."""
+        self._file.finish(self._end)
+        return self._path
 
     def abandon(self) -> None:
-        """Closes the files after a failure and keeps the complete fragments. Raises SinkError."""
-        self._close_sound()
+        """Closes the file after a failure and keeps the complete fragments. Raises SinkError."""
         self._file.abandon()
-
-    def _close_sound(self) -> None:
-        if self._sound is not None:
-            self._sound.close()
 
     def _add(self, packet: av.Packet) -> None:
         assert packet.pts is not None
@@ -117,9 +126,9 @@ class Mp4Writer:
         if self._track is None:
             self._track = self._start(sample, at_s)
             return
-        if self._sound is not None:
+        if self._sound is not None and self._sound_track is not None:
             for sound in self._sound.until(at_s):
-                self._file.add(self._sound.track, sound)
+                self._file.add(self._sound_track, sound)
         self._file.add(self._track, sample)
 
     def _start(self, sample: Sample, at_s: Fraction) -> Track:
@@ -129,9 +138,12 @@ class Mp4Writer:
         track = Track(1, self._timescale, description, sample.time, self._hw)
         tracks, first = [track], [[sample]]
         if self._sound is not None:
-            tracks.append(self._sound.track)
+            if self._from_zero:
+                self._sound.skip(at_s)
+            self._sound_track = self._sound.next_track(at_s)
+            tracks.append(self._sound_track)
             first.append(list(self._sound.until(at_s)))
-        self._file.begin(tracks, first)
+        self._file.begin(tracks, first, self._title, at_s if self._from_zero else Fraction(0))
         return track
 
     def _ticks(self, pts: int) -> int:

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +20,12 @@ _SAMPLE_FIELDS: Final = 0x701
 _MATRIX: Final = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
 _ENABLED: Final = 3
 _LARGEST_U32: Final = 2**32 - 1
+_UND: Final = 0x55C4
+"""The language "und", not determined."""
+_ZERO: Final = Fraction(0)
+
+NAME: Final = b"\xa9nam"
+"""The title of a movie, in the box `udta` (QuickTime File Format). Players show it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +41,16 @@ class Sample:
 @dataclass(frozen=True, slots=True)
 class Track:
     """One stream. timescale: ticks per s. description: its complete `stsd` box. hw: size of the
-    pictures; None for sound. first: time of its first sample; may be negative."""
+    pictures; None for sound. first: time of its first sample in this file; may be negative.
+    offset: ticks that are added to each time in a fragment, because a file has no negative times;
+    the same in all files of a video."""
 
     number: int
     timescale: int
     description: bytes
     first: int
     hw: tuple[int, int] | None = None
-
-    @property
-    def offset(self) -> int:
-        """Ticks that are added to each time, because a file has no negative times."""
-        return max(0, -self.first)
+    offset: int = 0
 
 
 def _no_values() -> npt.NDArray[np.int64]:
@@ -129,20 +134,33 @@ def _run(track: Track, samples: Sequence[Sample], data_at: int) -> bytes:
 
 
 def movie(
-    tracks: Sequence[Track], tables: Sequence[SampleTable], scale: int, *, fragmented: bool
+    tracks: Sequence[Track],
+    tables: Sequence[SampleTable],
+    scale: int,
+    title: str = "",
+    start_s: Fraction = _ZERO,
+    *,
+    fragmented: bool,
 ) -> bytes:
-    """The box `moov`. scale: ticks per s of the movie, in which tracks start and end."""
-    durations = [_movie_ticks(t, table, scale) for t, table in zip(tracks, tables, strict=True)]
+    """The box `moov`. scale: ticks per s of the movie, in which tracks start and end. start_s: time
+    of the samples that players show as 0; only for a movie that is not fragmented."""
+    start = round(start_s * scale)
+    durations = [
+        max(0, _movie_ticks(t, table, scale) - start)
+        for t, table in zip(tracks, tables, strict=True)
+    ]
     header = struct.pack(">QQIQI", 0, 0, scale, max(durations), 1 << 16)
     header += struct.pack(">H10x", 1 << 8) + _MATRIX + bytes(24)
     traks = [
-        _trak(track, table, scale, duration)
+        _trak(track, table, scale, duration, start)
         for track, table, duration in zip(tracks, tables, durations, strict=True)
     ]
     defaults = [full_box(b"trex", struct.pack(">5I", t.number, 1, 0, 0, 0)) for t in tracks]
     extends = [box(b"mvex", *defaults)] if fragmented else []
     last = struct.pack(">I", len(tracks) + 1)
-    return box(b"moov", full_box(b"mvhd", header, last, version=1), *traks, *extends)
+    names = [box(b"udta", box(NAME, struct.pack(">HH", len(title), _UND), title.encode("ascii")))]
+    names = names if title else []
+    return box(b"moov", full_box(b"mvhd", header, last, version=1), *traks, *extends, *names)
 
 
 def _movie_ticks(track: Track, table: SampleTable, scale: int) -> int:
@@ -153,20 +171,19 @@ def _movie_ticks(track: Track, table: SampleTable, scale: int) -> int:
     return -(-end * scale // track.timescale)
 
 
-def _trak(track: Track, table: SampleTable, scale: int, duration: int) -> bytes:
+def _trak(track: Track, table: SampleTable, scale: int, duration: int, start: int) -> bytes:
     height, width = track.hw or (0, 0)
     volume = 0 if track.hw else 1 << 8
     header = struct.pack(">QQI4xQ8xHHH2x", 0, 0, track.number, duration, 0, 0, volume)
     header += _MATRIX + struct.pack(">II", width << 16, height << 16)
     kind, name = (b"vide", b"Video\0") if track.hw else (b"soun", b"Sound\0")
-    # The language is "und".
-    media = struct.pack(">QQIQHH", 0, 0, track.timescale, int(table.durations.sum()), 0x55C4, 0)
+    media = struct.pack(">QQIQHH", 0, 0, track.timescale, int(table.durations.sum()), _UND, 0)
     kind_header = full_box(b"vmhd", bytes(8), flags=1) if track.hw else full_box(b"smhd", bytes(4))
     place = full_box(b"dref", struct.pack(">I", 1), full_box(b"url ", flags=_SAME_FILE))
     return box(
         b"trak",
         full_box(b"tkhd", header, version=1, flags=_ENABLED),
-        _edits(track, table, scale, duration),
+        _edits(track, table, scale, duration, start),
         box(
             b"mdia",
             full_box(b"mdhd", media, version=1),
@@ -176,16 +193,18 @@ def _trak(track: Track, table: SampleTable, scale: int, duration: int) -> bytes:
     )
 
 
-def _edits(track: Track, table: SampleTable, scale: int, duration: int) -> bytes:
+def _edits(track: Track, table: SampleTable, scale: int, duration: int, start: int) -> bytes:
     """The edit list: a pause before the first sample, or the samples before time 0 that players
     leave out. In a fragmented file the fragments have the time of the first sample."""
     edits = []
-    pause = 0
-    if len(table.times) and track.first > 0:
-        pause = round(track.first * scale / track.timescale)
+    pause, skip = 0, track.offset
+    if len(table.times):
+        pause = max(0, round(track.first * scale / track.timescale) - start)
+        skip = max(0, -track.first)
+    if pause:
         edits.append(struct.pack(">QqI", pause, -1, 1 << 16))
-    if edits or track.offset:
-        edits.append(struct.pack(">QqI", max(duration - pause, 0), track.offset, 1 << 16))
+    if pause or skip:
+        edits.append(struct.pack(">QqI", max(duration - pause, 0), skip, 1 << 16))
     if not edits:
         return b""
     return box(b"edts", full_box(b"elst", struct.pack(">I", len(edits)), *edits, version=1))

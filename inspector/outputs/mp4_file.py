@@ -3,21 +3,20 @@
 import math
 import os
 import struct
-import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
 from loguru import logger
 
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import SinkError
 from inspector.core.file_hash import FileHash, FileState
 from inspector.outputs.mp4_boxes import Sample, SampleTable, Track, box, fragment, full_box, movie
+from inspector.outputs.mp4_index import MOST_SAMPLES, SampleRows
 
 FRAGMENT_S: Final = 0.5
 """The next picture ends a fragment that is this old."""
@@ -25,10 +24,11 @@ LATEST_S: Final = 0.7
 """A fragment of this age is written without waiting for the next picture."""
 LONGEST_S: Final = 0.75
 """A fragment does not become longer than this in the time of its pictures."""
+PIECE_S: Final = 6
+"""A fragment ends before the first key frame that comes this time after the last such place. A list
+of segments (inspector.outputs.video_list) names these places."""
 MOST_BYTES: Final = 8_000_000
 """A larger fragment is written at once."""
-MOST_SAMPLES: Final = 4_000_000
-"""A file with more samples gets no index, which would need too much memory: 44 h at 25 per s."""
 
 _MAX_TIMESCALE: Final = 2**31 - 1
 _PERIOD_S: Final = 0.1
@@ -36,9 +36,15 @@ _START: Final = box(b"ftyp", b"isom", struct.pack(">I", 512), b"isomiso5iso6avc1
 _HEAD: Final = len(_START) + 16
 """The bytes that begin() and finish() change; everything after them is only appended."""
 
-_ROW: Final = np.dtype(
-    [("track", "u1"), ("key", "?"), ("time", "<i8"), ("size", "<i8"), ("offset", "<i8")]
-)
+
+def _no_pictures() -> bytes:
+    picture = box(b"avc1", struct.pack(">6xH16xHH50x", 1, 2, 2))
+    track = Track(1, 1000, full_box(b"stsd", struct.pack(">I", 1), picture), 0, (2, 2))
+    return movie([track], [SampleTable()], 1000, fragmented=True)
+
+
+HEADER_AT: Final = len(_START) + len(_no_pictures())
+"""Place of the header, and then of the fragments. In a finished file players do not see them."""
 
 
 class Mp4File:
@@ -56,8 +62,10 @@ class Mp4File:
         self._pending: list[list[Sample]] = []
         self._scale = 1
         self._oldest_ns: int | None = None
-        self._bytes = self._samples = self._sequence = self._end = 0
+        self._bytes = self._sequence = self._end = 0
         self._durations: list[int] = []
+        self._title, self._start_s = "", Fraction(0)
+        self._piece_at: int | None = None
         self._error: SinkError | None = None
         self._lock = threading.Lock()
         self._hash, self._removed = FileHash(_HEAD), False
@@ -66,7 +74,7 @@ class Mp4File:
         part = path.with_name(path.name + ".part")
         try:
             self._file = part.open("w+b", buffering=0)
-            self._rows = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115
+            self._rows = SampleRows(path.parent)
             # The first `moov` has a track without pictures. begin() turns it into free space.
             begin = _START + _no_pictures()
             self._end = self._file.write(begin)
@@ -75,14 +83,25 @@ class Mp4File:
         except OSError as exc:
             raise SinkError(f"the video {path} cannot be started: {_reason(exc)}") from exc
 
-    def begin(self, tracks: Sequence[Track], samples: Sequence[Sequence[Sample]]) -> None:
-        """tracks: numbered from 1, in this order. samples: the first ones of each track."""
+    def begin(
+        self,
+        tracks: Sequence[Track],
+        samples: Sequence[Sequence[Sample]],
+        title: str = "",
+        start_s: Fraction = Fraction(0),
+    ) -> None:
+        """tracks: numbered from 1, in this order. samples: the first ones of each track. title: of
+        the file, ASCII. start_s: time of the samples that is 0 in the finished file."""
         self._tracks = tracks
+        self._title, self._start_s = title, start_s
+        self._piece_at = samples[0][0].time
         self._pending = [list(group) for group in samples]
         self._durations = [0] * len(tracks)
         self._scale = _movie_timescale(tracks)
         empty = [SampleTable() for _ in tracks]
-        self._append(movie(tracks, empty, self._scale, fragmented=True))
+        # A list of segments needs the type of the file directly before its `moov`.
+        header = movie(tracks, empty, self._scale, title, fragmented=True)
+        self._append(box(b"free", _START) + header)
         self._overwrite(len(_START) + 4, b"free")
         self._flush()
         self._thread.start()
@@ -100,17 +119,18 @@ class Mp4File:
             if self._bytes > MOST_BYTES:
                 self._flush()
 
-    def finish(self) -> None:
+    def finish(self, end: int | None = None) -> None:
         """Writes the rest and the index, and closes the file. Removes a file without pictures.
-        Raises SinkError if the rest cannot be written. Without an index the file stays fragmented;
-        a logged line says so."""
+        end: time at which the last picture ends, in ticks; None: after its duration. Raises
+        SinkError if the rest cannot be written. Without an index the file stays fragmented; a
+        logged line says so."""
         self._stop()
         try:
             if self._error is not None:
                 raise self._error
-            self._flush()
+            self._flush(end)
             if self._sequence:
-                self._write_index()
+                self._write_index(end)
         finally:
             self._close_files()
         if not self._sequence:
@@ -150,10 +170,13 @@ class Mp4File:
 
     def _ends_before(self, sample: Sample) -> bool:
         """Whether the pending fragment ends before this picture."""
-        pictures = self._pending[0]
-        limit = LONGEST_S * self._tracks[0].timescale
+        pictures, timescale = self._pending[0], self._tracks[0].timescale
+        assert self._piece_at is not None
+        if sample.key and sample.time - self._piece_at >= PIECE_S * timescale:
+            self._piece_at = sample.time
+            return True
         return self._is_due(FRAGMENT_S) or (
-            bool(pictures) and sample.time - pictures[0].time > limit
+            bool(pictures) and sample.time - pictures[0].time > LONGEST_S * timescale
         )
 
     def _is_due(self, age_s: float) -> bool:
@@ -213,52 +236,30 @@ class Mp4File:
             logger.warning("the video {} ends in a broken part: {}", self.path, _reason(exc))
 
     def _remember(self, runs: Sequence[tuple[Track, Sequence[Sample]]], at: int) -> None:
-        """Stores what the index needs in a file without a name, so that memory does not grow."""
-        rows = []
-        for track, samples in runs:
-            for sample in samples:
-                rows.append((track.number, sample.key, sample.time, len(sample.data), at))
-                at += len(sample.data)
-        self._samples += len(rows)
-        if self._samples <= MOST_SAMPLES:
-            try:
-                self._rows.write(np.array(rows, _ROW).tobytes())
-            except OSError as exc:
-                raise SinkError(
-                    f"the index of the video {self.path} cannot be written: {_reason(exc)}"
-                ) from exc
+        try:
+            self._rows.add(runs, at)
+        except OSError as exc:
+            raise SinkError(
+                f"the index of the video {self.path} cannot be written: {_reason(exc)}"
+            ) from exc
 
-    def _write_index(self) -> None:
-        if self._samples > MOST_SAMPLES:
+    def _write_index(self, end: int | None) -> None:
+        if self._rows.count > MOST_SAMPLES:
             self._say_fragmented("it has too many pictures for an index")
             return
         try:
-            self._rows.seek(0)
-            rows = np.frombuffer(self._rows.read(), _ROW)
-            # Sound that begins after the last picture has no samples.
-            tracks = [track for track in self._tracks if (rows["track"] == track.number).any()]
-            tables = [self._table(track, rows) for track in tracks]
+            tracks, tables = self._rows.tables(self._tracks, self._durations, end)
             if not all(table.representable for table in tables):
                 self._say_fragmented("a pause in it is too long for an index")
                 return
             hidden = self._end - len(_START)
-            self._append(movie(tracks, tables, self._scale, fragmented=False))
+            place = self._title, self._start_s
+            self._append(movie(tracks, tables, self._scale, *place, fragmented=False))
             os.fsync(self._file.fileno())
             self._overwrite(len(_START), struct.pack(">I4sQ", 1, b"mdat", hidden))
             os.fsync(self._file.fileno())
         except OSError as exc:
             self._say_fragmented(_reason(exc))
-
-    def _table(self, track: Track, rows: npt.NDArray[np.void]) -> SampleTable:
-        rows = rows[rows["track"] == track.number]
-        last = self._durations[track.number - 1]
-        return SampleTable(
-            times=rows["time"],
-            durations=np.append(np.diff(rows["time"]), [last] * bool(len(rows))).astype(np.int64),
-            sizes=rows["size"],
-            keys=rows["key"],
-            offsets=rows["offset"],
-        )
 
     def _say_fragmented(self, reason: str) -> None:
         logger.warning(
@@ -267,12 +268,6 @@ class Mp4File:
             self.path,
             reason,
         )
-
-
-def _no_pictures() -> bytes:
-    picture = box(b"avc1", struct.pack(">6xH16xHH50x", 1, 2, 2))
-    track = Track(1, 1000, full_box(b"stsd", struct.pack(">I", 1), picture), 0, (2, 2))
-    return movie([track], [SampleTable()], 1000, fragmented=True)
 
 
 def _set_durations(samples: Sequence[Sample], next_time: int | None) -> list[Sample]:

@@ -6,7 +6,7 @@ This module is separate because the modules of the outputs import FFmpeg and Ope
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from inspector.core.schema import Between, Count, OneOf, OnError, Positive, Threads
+from inspector.core.schema import Between, Count, OneOf, OnError, Positive, Share, Threads
 from inspector.core.tables import CsvOptions
 from inspector.outputs.run_folder import FolderPattern
 
@@ -14,9 +14,11 @@ from inspector.outputs.run_folder import FolderPattern
 @dataclass(frozen=True, slots=True)
 class VideoOptions:
     """scale: size of each panel divided by the size of the frame. preset, crf, threads: options of
-    x264; with 0 threads x264 chooses. copy_audio: copy the sound of the source file unchanged."""
+    x264; with 0 threads x264 chooses. copy_audio: copy the sound of the source file unchanged.
+    segment_minutes: length of each file; None: one file."""
 
     enabled: bool = True
+    segment_minutes: Annotated[float, Between(0.01, 1440)] | None = None
     scale: Annotated[float, Between(0.1, 1)] = 1.0
     preset: Annotated[
         str, OneOf("ultrafast", "superfast", "veryfast", "faster", "fast", "medium")
@@ -79,17 +81,34 @@ class ExplainedPictureOptions:
 
 @dataclass(frozen=True, slots=True)
 class OriginalsOptions:
-    """Saves every frame without loss, for `line-inspector replay`.
+    """Saves frames without loss, for `line-inspector replay` and for fitting.
 
-    format: png is smaller, bmp takes less time. max_mb: MB of all files; each further file replaces
-    the oldest. on_error: effect of a frame that cannot be written: "fatal" ends the run, "warn"
+    when: all frames, or failures (FAIL and ERROR). pass_share: share of the PASS frames that are
+    saved besides the failures, evenly spaced. format: png is smaller, bmp takes less time. max_mb:
+    MB of all files; each further file replaces the oldest PASS frame, or if there is none the
+    oldest failure. on_error: effect of a frame that cannot be written: "fatal" ends the run, "warn"
     saves no more frames.
     """
 
     enabled: bool = False
+    when: Annotated[str, OneOf("all", "failures")] = "all"
+    pass_share: Share = 0.0
     format: Annotated[str, OneOf("png", "bmp")] = "png"
     max_mb: Positive = 10_000.0
     on_error: OnError = "warn"
+
+
+@dataclass(frozen=True, slots=True)
+class DiskOptions:
+    """Limits of the free disk, below which a run writes less, or only verdicts. GB (1e9 bytes);
+    None: no limit. A full disk is no failure of a picture or of the video if there is a limit."""
+
+    less_below_gb: Positive | None = None
+    verdicts_below_gb: Positive | None = None
+
+    @property
+    def enabled(self) -> bool:
+        return self.less_below_gb is not None or self.verdicts_below_gb is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +127,4 @@ class OutputOptions:
     four_points: FourPointOptions = field(default_factory=FourPointOptions)
     explained_pictures: ExplainedPictureOptions = field(default_factory=ExplainedPictureOptions)
     originals: OriginalsOptions = field(default_factory=OriginalsOptions)
+    disk: DiskOptions = field(default_factory=DiskOptions)

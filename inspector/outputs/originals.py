@@ -1,7 +1,8 @@
-"""Saves every frame as it was inspected, without loss, so that the run can be judged again."""
+"""Saves frames as they were inspected, without loss, so that they can be judged again."""
 
 from collections import deque
 from collections.abc import Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,7 @@ from inspector.core.errors import SinkError
 from inspector.core.file_hash import FileState, state_of
 from inspector.core.files import write_whole
 from inspector.core.protocols import Picture
-from inspector.core.types import Frame, Inspection, RunInfo
+from inspector.core.types import Frame, Inspection, RunInfo, Verdict
 from inspector.outputs.files import make_folder
 from inspector.outputs.folder import original_name
 from inspector.outputs.options import OriginalsOptions
@@ -23,8 +24,10 @@ FAST_PNG: Final = [cv2.IMWRITE_PNG_COMPRESSION, 1]
 class OriginalsSink:
     """Saves one file per frame, named by its id.
 
-    A frame that could not be decoded has no file. The files of this run take at most options.max_mb
-    MB; each further file replaces the oldest.
+    A frame that could not be decoded has no file. With `when: failures`, PASS frame number k
+    (counted from 1) has a file if k * pass_share reaches the next whole number: with 0.1 every
+    tenth. The files of this run take at most options.max_mb MB; each further file replaces the
+    oldest PASS frame, or if there is none the oldest failure.
     """
 
     name = "originals"
@@ -33,16 +36,19 @@ class OriginalsSink:
         self._folder = folder
         self._suffix = options.format
         self._max_bytes = options.max_mb * 1e6
+        self._share = Fraction(1 if options.when == "all" else str(options.pass_share))
+        self._passed = 0
         self._bytes = 0
         self._states: dict[Path, FileState | None] = {}
-        self._written: deque[tuple[Path, int]] = deque()
+        self._passes: deque[tuple[Path, int]] = deque()
+        self._failures: deque[tuple[Path, int]] = deque()
 
     def open(self, run: RunInfo) -> None:
         make_folder(self._folder)
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
         frame = inspection.frame
-        if not isinstance(frame, Frame):
+        if not isinstance(frame, Frame) or not self._is_due(inspection.verdict):
             return
         path = self._folder / original_name(frame.frame_id, self._suffix)
         data = self._encode(frame.image, path)
@@ -52,7 +58,8 @@ class OriginalsSink:
         self._make_room(len(data))
         # A sync for each frame would slow the run.
         write_whole(path, data, "the original ", sync=False)
-        self._written.append((path, len(data)))
+        passed = inspection.verdict is Verdict.PASS
+        (self._passes if passed else self._failures).append((path, len(data)))
         self._states[path] = state_of(data)
         self._bytes += len(data)
 
@@ -63,9 +70,16 @@ class OriginalsSink:
     def close(self) -> None:
         """Does nothing, because write() closes each file."""
 
+    def _is_due(self, verdict: Verdict) -> bool:
+        if verdict is not Verdict.PASS:
+            return True
+        before, self._passed = self._passed, self._passed + 1
+        # Fractions, because a sum of floats would miss a frame after some million.
+        return self._passed * self._share // 1 > before * self._share // 1
+
     def _make_room(self, size: int) -> None:
-        while self._written and self._bytes + size > self._max_bytes:
-            path, old_size = self._written.popleft()
+        while (oldest := self._passes or self._failures) and self._bytes + size > self._max_bytes:
+            path, old_size = oldest.popleft()
             try:
                 path.unlink(missing_ok=True)
             except OSError as exc:

@@ -4,7 +4,7 @@ import contextlib
 import io
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -55,6 +55,21 @@ class SoundCopy:
         """Yields the samples up to `time_s`."""
         while self._next is not None and self._next.at_s <= time_s:
             yield self._take(self._next)
+
+    def before(self, time_s: Fraction) -> Iterator[Sample]:
+        """Yields the samples before `time_s`."""
+        while self._next is not None and self._next.at_s < time_s:
+            yield self._take(self._next)
+
+    def skip(self, time_s: Fraction) -> None:
+        """Leaves out the samples before `time_s`, where the video has a gap."""
+        for _ in self.before(time_s):
+            pass
+
+    def next_track(self, time_s: Fraction) -> Track:
+        """The track of the samples that are left, for a file that begins at `time_s`."""
+        first = round(time_s * self.track.timescale)
+        return replace(self.track, first=first if self._next is None else self._next.sample.time)
 
     def rest(self, last_s: Fraction) -> Iterator[Sample]:
         """Yields the rest of the sound after the last picture at `last_s`.
@@ -142,7 +157,8 @@ def _open(
     head = next(packets, None)
     if head is None:
         raise ValueError("it ends before the first picture")
-    track = Track(number, rate, description, head.sample.time)
+    first_time = head.sample.time
+    track = Track(number, rate, description, first_time, offset=max(0, -first_time))
     return SoundCopy(container, itertools.chain([head], packets), track, shift_s)
 
 

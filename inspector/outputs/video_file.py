@@ -1,6 +1,7 @@
-"""Writes the annotated video with the times of the source."""
+"""Writes the annotated video with the times of the source, as one file or in segments."""
 
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -12,9 +13,12 @@ from inspector.core.file_hash import FileState
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo
 from inspector.outputs.files import make_folder
+from inspector.outputs.folder import segment_name
 from inspector.outputs.mp4 import Mp4Writer
 from inspector.outputs.mp4_file import Mp4File
 from inspector.outputs.options import VideoOptions
+from inspector.outputs.sound import SoundCopy, open_sound
+from inspector.outputs.video_list import Segment, make_title, read_segment, write_list
 
 LIVE_TIME_BASE: Final = Fraction(1, 90_000)
 MAX_START_S: Final = 10
@@ -33,6 +37,10 @@ class VideoFileSink:
 
     Times rise strictly, and each is within one tick of the time of its frame. If frames have no
     time, it counts 1/90000 s from the first capture.
+
+    With options.segment_minutes there are several files in the folder of `path`. A new one begins
+    with the first picture at or after each multiple of this time, and with a key frame. The file
+    before it is finished on another thread, because the disk may need a moment.
     """
 
     name = "video_file"
@@ -42,19 +50,32 @@ class VideoFileSink:
         self._options = options
         self._run: RunInfo | None = None
         self._file: Mp4File | None = None
-        self._last_file: Mp4File | None = None
         self._writer: Mp4Writer | None = None
-        self._hw: tuple[int, int] = (0, 0)
+        self._hw: tuple[int, int] | None = None
+        self._sound: SoundCopy | None = None
         self._time_base = LIVE_TIME_BASE
         self._first_ns = 0
         self._shift = 0
         self._last: int | None = None
         self._late = 0
         self._waiting: list[tuple[Inspection, Picture]] = []
+        minutes = options.segment_minutes
+        self._segment_s = None if minutes is None else Fraction(str(minutes)) * 60
+        self._segment = 0
+        self._number = 0
+        self._segments: list[Segment] = []
+        self._finisher: ThreadPoolExecutor | None = None
+        self._finishing: Future[None] | None = None
+        self._changed: list[Mp4File] = []
+        """Files whose states were not taken after their last change."""
 
     def open(self, run: RunInfo) -> None:
         make_folder(self._path.parent)
-        self._file = self._last_file = Mp4File(self._path)
+        if self._segment_s is None:
+            self._file = Mp4File(self._path)
+            self._changed.append(self._file)
+        else:
+            self._finisher = ThreadPoolExecutor(1, "video segment")
         self._run = run
         base = run.source.time_base
         if base is not None and base.denominator <= _MAX_TICKS_PER_S:
@@ -65,14 +86,25 @@ class VideoFileSink:
         if self._run is None:
             raise SinkError(f"the video {self._path} cannot be written before it is open")
         size_is_known = self._run.source.frame_hw is not None or inspection.frame.image is not None
-        if self._writer is None and not size_is_known:
+        if self._hw is None and not size_is_known:
             self._waiting.append((inspection, picture))
             return
         self._write_waiting(self._run)
         self._encode(inspection, picture, self._run)
 
+    def interrupt(self) -> None:
+        """Ends the segment. The next picture begins another one. Raises SinkError."""
+        writer, self._writer, self._file = self._writer, None, None
+        if writer is not None:
+            writer.drain()
+            self._finish(writer)
+
     def take_states(self) -> Mapping[Path, FileState | None]:
-        return {} if self._last_file is None else {self._path: self._last_file.state()}
+        """A file that is being finished on the other thread comes later."""
+        finishing = self._finishing is not None and not self._finishing.done()
+        ready = [f for f in self._changed if not finishing or f is self._file]
+        self._changed = [f for f in self._changed if f not in ready or f is self._file]
+        return {file.path: file.state() for file in ready}
 
     def close(self) -> None:
         try:
@@ -81,10 +113,14 @@ class VideoFileSink:
         finally:
             writer, file = self._writer, self._file
             self._writer = self._file = self._run = None
-            if writer is not None:
-                writer.close()
-            elif file is not None:
-                file.finish()
+            try:
+                if writer is not None:
+                    writer.drain()
+                    self._finish(writer)
+                elif file is not None:
+                    file.finish()
+            finally:
+                self._end()
         if self._late:
             logger.warning(
                 "{} pictures of {} got a later time, because times in a video must rise",
@@ -92,6 +128,17 @@ class VideoFileSink:
                 self._path,
             )
             self._late = 0
+
+    def _end(self) -> None:
+        sound, self._sound = self._sound, None
+        if sound is not None:
+            sound.close()
+        pool, self._finisher = self._finisher, None
+        if pool is not None:
+            pool.shutdown()
+        finishing, self._finishing = self._finishing, None
+        if finishing is not None:
+            finishing.result()
 
     def _write_waiting(self, run: RunInfo) -> None:
         waiting, self._waiting = self._waiting, []
@@ -101,10 +148,9 @@ class VideoFileSink:
     def _encode(self, inspection: Inspection, picture: Picture, run: RunInfo) -> None:
         i420 = picture.i420()
         hw = (i420.shape[0] * 2 // 3, i420.shape[1])
-        if self._writer is None:
-            assert self._file is not None
-            self._writer = self._begin(self._file, inspection, hw, run)
-        if hw != self._hw:
+        if self._hw is None:
+            self._start(inspection, hw, run)
+        elif hw != self._hw:
             raise SinkError(
                 f"picture {inspection.frame_id} is {hw[1]}x{hw[0]}, but the video {self._path} is "
                 f"{self._hw[1]}x{self._hw[0]}"
@@ -114,15 +160,17 @@ class VideoFileSink:
             pts = self._last + 1
             self._late += 1
         try:
+            if self._segment_s is not None:
+                self._cut(pts, self._segment_s)
+            if self._writer is None:
+                self._writer = self._begin(inspection, hw)
             self._writer.write(i420, pts)
         except SinkError:
             self._abandon()
             raise
         self._last = pts
 
-    def _begin(
-        self, file: Mp4File, inspection: Inspection, hw: tuple[int, int], run: RunInfo
-    ) -> Mp4Writer:
+    def _start(self, inspection: Inspection, hw: tuple[int, int], run: RunInfo) -> None:
         self._hw = hw
         self._first_ns = inspection.frame.captured_ns
         first = self._ticks(inspection)
@@ -133,16 +181,38 @@ class VideoFileSink:
                 self._path,
                 float(first * self._time_base),
             )
+        if run.source.path is not None and self._options.copy_audio:
+            self._sound = open_sound(run.source.path, self._shift * self._time_base, number=2)
+
+    def _cut(self, pts: int, segment_s: Fraction) -> None:
+        """Ends the segment if the picture at `pts` belongs to a later one."""
+        segment = pts * self._time_base // segment_s
+        if self._writer is not None and segment != self._segment:
+            writer, self._writer, self._file = self._writer, None, None
+            writer.drain(pts)
+            self._finish(writer)
+        self._segment = segment
+
+    def _begin(self, inspection: Inspection, hw: tuple[int, int]) -> Mp4Writer:
+        title = ""
+        if self._segment_s is not None:
+            self._number += 1
+            self._file = Mp4File(self._path.with_name(segment_name(self._number)))
+            self._changed.append(self._file)
+            title = make_title(inspection.frame_id, inspection.frame.wall_time_utc)
+        if self._file is None:
+            raise SinkError(f"the video {self._path} has ended")
         return Mp4Writer(
-            file,
+            self._file,
             hw=hw,
             time_base=self._time_base,
             preset=self._options.preset,
             crf=self._options.crf,
             threads=self._options.threads,
             gop=GOP,
-            sound_from=run.source.path if self._options.copy_audio else None,
-            shift_s=self._shift * self._time_base,
+            sound=self._sound,
+            title=title,
+            from_zero=self._last is not None,
         )
 
     def _ticks(self, inspection: Inspection) -> int:
@@ -152,10 +222,27 @@ class VideoFileSink:
             return round(Fraction(frame.captured_ns - self._first_ns, 10**9) / base)
         return round(frame.pts_s * base.denominator / base.numerator) - self._shift
 
+    def _finish(self, writer: Mp4Writer) -> None:
+        """Finishes a segment on the other thread. Raises SinkError for it or for the one before."""
+        if self._finisher is None:
+            writer.finish()
+            return
+        before, self._finishing = self._finishing, self._finisher.submit(self._complete, writer)
+        if before is not None:
+            before.result()
+
+    def _complete(self, writer: Mp4Writer) -> None:
+        path = writer.finish()
+        try:
+            segment = read_segment(path)
+            self._segments += [] if segment is None else [segment]
+            write_list(path.parent, self._segments)
+        except OSError as exc:  # SinkError is one
+            logger.warning("the list of the video is not complete: {}", exc)
+
     def _abandon(self) -> None:
         """Closes the file after a failed write. Pictures that are not in the file yet are lost."""
-        writer = self._writer
-        self._writer = self._file = self._run = None
+        writer, self._writer, self._file = self._writer, None, None
         if writer is not None:
             try:
                 writer.abandon()

@@ -1,8 +1,10 @@
 """Gets a small picture of each defect: the stored one, or a part of a snapshot or of the video."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +14,8 @@ import numpy.typing as npt
 
 from calibration.units import SYMBOL, mm_per
 from inspector.core.arrays import Image
-from inspector.outputs.folder import SNAPSHOTS, VIDEO, snapshot_name
+from inspector.outputs.folder import SNAPSHOTS, VIDEO, find_segments, snapshot_name
+from inspector.outputs.video_list import read_segment
 from inspector.report.markup import data_uri
 from inspector.report.run_log import VERDICTS, ReportDefect, RunLog
 from inspector.report.video_frames import read_video_frames
@@ -106,17 +109,31 @@ def _read(path: Path) -> Image | None:
 def _read_video(
     log: RunLog, defects: Iterable[ReportDefect]
 ) -> Iterator[tuple[ReportDefect, Image]]:
-    """The video has one picture for each frame of the log, in the same order."""
+    """A video, and each of its segments, has one picture for each frame of the log from its first
+    one on, in the same order."""
     by_index: dict[int, list[ReportDefect]] = {}
     for defect in defects:
         assert defect.index is not None
         by_index.setdefault(defect.index, []).append(defect)
-    path = log.folder / VIDEO
-    if not by_index or not path.is_file():
+    if not by_index:
         return
-    for index, bgr in read_video_frames(path, sorted(by_index)):
-        for defect in by_index[index]:
-            yield defect, bgr
+    for path, start, end in _find_videos(log):
+        indices = [index - start for index in sorted(by_index) if start <= index < end]
+        for index, bgr in read_video_frames(path, indices) if indices else ():
+            for defect in by_index[index + start]:
+                yield defect, bgr
+
+
+def _find_videos(log: RunLog) -> Iterator[tuple[Path, int, int]]:
+    """Each file with the index of its first frame in the log, and of the first frame that the next
+    file has. It may hold fewer frames."""
+    ids = log.frames.frame_ids
+    if (log.folder / VIDEO).is_file():
+        yield log.folder / VIDEO, 0, len(ids)
+    segments = [s for path in find_segments(log.folder) if (s := read_segment(path)) is not None]
+    starts = [bisect_left(ids, segment.first_frame_id) for segment in segments]
+    for segment, (start, end) in zip(segments, pairwise([*starts, len(ids)]), strict=True):
+        yield segment.path, start, end
 
 
 def _crop(log: RunLog, defect: ReportDefect, panels: Image, unit: str) -> Image | None:

@@ -1,5 +1,6 @@
 """Makes the attendants of a line from its configuration."""
 
+from inspector.service.disk_keeper import DiskKeeper
 from inspector.service.line import Line
 from inspector.service.line_notice import LineNotice
 from inspector.service.notify import Notifier
@@ -17,3 +18,4 @@ def attend(line: Line, notifier: Notifier) -> None:
     line.attendants.add(LineNotice(line, notifier))
     line.attendants.add(resuming)
     line.attendants.add(Selectors(base.recipes.select, store))
+    line.attendants.add(DiskKeeper(line))

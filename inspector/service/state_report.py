@@ -82,7 +82,9 @@ class StateReport:
             free = shutil.disk_usage(self._store.folder).free
         except OSError:
             return None
-        return DiskState(free_mb=free / 1e6, level=0)
+        runs = () if self._session is None else self._session.runs
+        levels = [run.disk.level for run in runs if run.disk is not None]
+        return DiskState(free_mb=free / 1e6, level=max(levels, default=0))
 
     def _describe(self, run: Run, outcome: RunOutcome | None) -> SourceState:
         stats, info = run.pipeline.stats, run.info

@@ -37,6 +37,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "table removed": lambda out: (out / "defects.csv").unlink(),
     "table emptied": lambda out: os.truncate(out / "defects.csv", 0),
     "video removed": lambda out: (out / "annotated.mp4").unlink(),
+    "segment removed": lambda out: (out / "annotated_0001.mp4").unlink(),
     "video emptied": lambda out: os.truncate(out / "annotated.mp4", 0),
 }
 
@@ -54,7 +55,8 @@ def test_lost_results_end_the_run_at_once_with_a_sentence(
 ) -> None:
     """fps 0.5: it does not wait for the next frame."""
     out = tmp_path / "out"
-    process = start(out, *paced(fps))
+    segments = ("--set", "output.video.segment_minutes=1") if "segment" in change else ()
+    process = start(out, *paced(fps), *segments)
     wait_for_frames(out, 0, process)
     time.sleep(0.2)
     CHANGES[change](out)

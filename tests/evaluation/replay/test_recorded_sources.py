@@ -87,7 +87,32 @@ def test_a_frame_whose_recorded_error_is_not_of_the_source_needs_its_original(
     record(tmp_path / "run")
     (tmp_path / "run/originals/frame_00000000.png").write_bytes(b"damaged")
     replay = Replay(capsys, tmp_path / "run")
-    assert "not replayed, because the original is gone: frame 0" in replay.lines
+    assert "not replayed, because there is no original: frame 0" in replay.lines
+
+
+@pytest.mark.parametrize("tracked", [False, True])
+def test_a_run_with_originals_of_failures_is_replayed_in_part(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tracked: bool
+) -> None:
+    settings = {"output.originals.when": "failures", "verdict.image_threshold": 0.26}
+    settings |= {"health.frozen_s": None, "tracking.enabled": tracked}
+    record(tmp_path / "run", **settings)
+    names = {path.name for path in (tmp_path / "run/originals").iterdir()}
+    frames = [r for r in read_records(tmp_path / "run") if r["type"] == "measured"]
+    failed = {r["frame_id"] for r in frames if r["verdict"] == "FAIL"}
+    passed = {r["frame_id"] for r in frames if r["verdict"] == "PASS"}
+    assert failed
+    assert passed
+    assert names == {f"frame_{number:08d}.png" for number in failed}
+    replay = Replay(capsys, tmp_path / "run")
+    assert replay.code == 0, replay.text
+    assert "only FAIL and ERROR frames and a share of 0 of the PASS frames" in replay.text
+    assert any(
+        line.startswith("not replayed, because there is no original") for line in replay.lines
+    )
+    again = read_records(tmp_path / "run-replay")
+    judged_again = {r["frame_id"] for r in again if r["type"] == "measured"}
+    assert judged_again == failed | {2, 3}
 
 
 def test_the_camera_of_this_test_has_rising_numbers() -> None:

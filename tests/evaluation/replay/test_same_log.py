@@ -96,7 +96,7 @@ def test_frames_without_an_original_are_listed(live: Inspect, capsys: Capsys) ->
     assert replay.code == 0, replay.text
     assert f"identical: {1 + 2 * (len(ids) - 3)} records" in replay.lines
     gone = ", ".join(map(str, ids[:3]))
-    assert f"not replayed, because the original is gone: frames {gone}" in replay.lines
+    assert f"not replayed, because there is no original: frames {gone}" in replay.lines
 
 
 def test_an_error_without_a_picture_comes_out_as_recorded(live: Inspect, capsys: Capsys) -> None:

@@ -1,0 +1,73 @@
+"""Works beside the sessions of a line: removes old results, and raises alarms of a full disk."""
+
+import threading
+from pathlib import Path
+from typing import Final
+
+from loguru import logger
+
+from inspector.core.errors import SinkError
+from inspector.evidence.signing import load_signing_key
+from inspector.outputs.run_folder import base_folder
+from inspector.service.age_clock import Moment
+from inspector.service.disk_guard import CONDITIONS, TEXTS
+from inspector.service.line import Line
+from inspector.service.retention import Retention
+from inspector.store.alarms import raise_alarm
+
+PERIOD_S: Final = 5.0
+RETENTION_EVERY: Final = 12
+"""Periods between two calls of the retention."""
+_STOP_WAIT_S: Final = 10.0
+
+
+class DiskKeeper:
+    """An attendant of a line, with a thread. Each run that is being written is locked, so the
+    retention leaves it out. Raises ConfigError for a key that cannot be used."""
+
+    def __init__(self, line: Line, period_s: float = PERIOD_S) -> None:
+        self._line = line
+        base, path = line.config.base, line.config.base.evidence.key_file
+        key = None if path is None else load_signing_key(Path(path), "evidence.key_file")
+        self._folder = base_folder(base.output.dir)
+        self._retention = Retention(self._folder, base.retention, key)
+        self._period_s = period_s
+        self._level = 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="disk keeper", daemon=True)
+        self._thread.start()
+
+    def turn(self) -> None:
+        """Does nothing: the thread works, because files are removed slowly."""
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(_STOP_WAIT_S)
+
+    def _work(self) -> None:
+        periods = 0
+        while not self._stopping.wait(self._period_s):
+            self._check_level()
+            if periods % RETENTION_EVERY == 0:
+                self._clean()
+            periods += 1
+
+    def _check_level(self) -> None:
+        disk = self._line.state().disk
+        level = 0 if disk is None else disk.level
+        before, self._level = self._level, level
+        if level > before:
+            try:
+                raise_alarm(self._line.store.store, kind=CONDITIONS[level], text=TEXTS[level])
+            except SinkError as exc:
+                logger.warning("there is no alarm of the full disk: {}", exc)
+
+    def _clean(self) -> None:
+        """Uses the limits of the present configuration, which may have been loaded again."""
+        self._retention.options = self._line.config.base.retention
+        if not self._retention.options.enabled:
+            return
+        try:
+            self._retention.apply(Moment.now())
+        except OSError as exc:
+            logger.warning("retention: {} cannot be read: {}", self._folder, exc)

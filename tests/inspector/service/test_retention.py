@@ -1,0 +1,373 @@
+"""Tests what the retention removes, what it never touches, and what the evidence says then."""
+
+import errno
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from evidence_runs import OTHER_SECRET, make_run, write_key, write_products
+
+from inspector.app import main
+from inspector.core.errors import ConfigError
+from inspector.core.files import sole_writer
+from inspector.core.schema import build
+from inspector.evidence import removals
+from inspector.evidence.signing import load_signing_key
+from inspector.outputs.folder import find_segments
+from inspector.service.age_clock import Moment
+from inspector.service.retention import Retention
+from inspector.service.retention_options import RetentionOptions
+from inspector.service.retention_plan import Removal
+from tools.clean import main as clean
+from tools.verify import main as verify
+
+DAY = 86_400.0
+NOW = 2_000_000_000.0
+KINDS = ("video", "pictures", "originals")
+OUTPUT = {
+    "video": {"segment_minutes": 1.0},
+    "originals": {"enabled": True},
+    "snapshots": {"max_count": 100},
+}
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("signed")
+    key = write_key(folder / "key")
+    output = OUTPUT | {"dir": str(folder / "out")}
+    evidence = {"key_file": str(key)}
+    return make_run(folder, frames=10, evidence=evidence, output=output)
+
+
+@pytest.fixture
+def base(signed: Path, tmp_path: Path) -> Path:
+    """Three runs that ended 3, 2 and 1 days ago, and the key beside them."""
+    for days in (3, 2, 1):
+        add_run(signed, tmp_path / "runs" / f"day{days}" / "run", days)
+    shutil.copy(signed.parent / "key", tmp_path / "key")
+    return tmp_path / "runs"
+
+
+def add_run(signed: Path, path: Path, days: float) -> None:
+    shutil.copytree(signed, path)
+    os.utime(path / "inspections.jsonl", (NOW - days * DAY, NOW - days * DAY))
+
+
+def run_at(base: Path, days: int) -> Path:
+    return base / f"day{days}" / "run"
+
+
+def retention(base: Path, options: dict[str, Any], **changes: Any) -> Retention:
+    key = load_signing_key(base.parent / "key", "key")
+    changes = {"key": key, "free": lambda _: 10**15} | changes
+    return Retention(base, build(RetentionOptions, options, ConfigError), **changes)
+
+
+def apply(base: Path, options: dict[str, Any], **changes: Any) -> list[Removal]:
+    return retention(base, options, **changes).apply(Moment(NOW, 1.0))
+
+
+def present(path: Path) -> dict[str, list[str]]:
+    """Kind -> names of its files."""
+    names = {"pictures": ("snapshots", "defects"), "originals": ("originals",)}
+    found_files = {
+        kind: sorted(f.name for name in folders for f in (path / name).glob("*"))
+        for kind, folders in names.items()
+    }
+    return found_files | {"video": [f.name for f in find_segments(path)]}
+
+
+def failed_originals(path: Path) -> list[str]:
+    log = (path / "inspections.jsonl").read_text().splitlines()
+    frames = [json.loads(line) for line in log if '"type":"verdict"' in line]
+    return [f"frame_{f['frame_id']:08d}.png" for f in frames if f["verdict"] != "PASS"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_old_files_of_a_kind_are_removed(base: Path, kind: str) -> None:
+    before = present(run_at(base, 3))
+    assert all(before.values())
+    done = apply(base, {kind: {"days": 1.5}})
+    assert [removal.run.path for removal in done] == [run_at(base, 3), run_at(base, 2)]
+    for days in (3, 2):
+        assert present(run_at(base, days)) == before | {kind: []}
+        assert (run_at(base, days) / "annotated.m3u8").exists() is (kind != "video")
+    assert present(run_at(base, 1)) == before
+    assert apply(base, {kind: {"days": 1.5}}) == []
+
+
+def test_failures_stay_longer(base: Path) -> None:
+    failures = failed_originals(run_at(base, 3))
+    apply(base, {"originals": {"days": 0.5}, "pictures": {"days": 0.5}, "failures_days": 2.5})
+    before = present(run_at(base, 1))
+    assert present(run_at(base, 3))["originals"] == present(run_at(base, 3))["pictures"] == []
+    for days in (2, 1):
+        assert present(run_at(base, days))["originals"] == failures
+        assert present(run_at(base, days))["pictures"] == before["pictures"]
+    # The folder of a run stays as long as its failures.
+    done = apply(base, {"logs": {"days": 0.5}, "failures_days": 2.5})
+    assert [removal.run.path for removal in done] == [run_at(base, 3)]
+    assert not (base / "day3").exists()
+
+
+def test_a_size_removes_good_frames_of_all_runs_before_failures(base: Path) -> None:
+    folder = run_at(base, 1) / "originals"
+    failures = failed_originals(run_at(base, 1))
+    bad = sum((folder / name).stat().st_size for name in failures)
+    total = sum(path.stat().st_size for path in folder.iterdir())
+    apply(base, {"originals": {"max_gb": (3 * bad + 10) / 1e9}})
+    assert [present(run_at(base, d))["originals"] for d in (3, 2, 1)] == 3 * [failures]
+    apply(base, {"originals": {"max_gb": (2 * bad + 10) / 1e9}})
+    assert [present(run_at(base, d))["originals"] for d in (3, 2, 1)] == [[], failures, failures]
+    assert total > bad
+
+
+def test_a_size_removes_the_oldest_video_first(base: Path) -> None:
+    size = find_segments(run_at(base, 1))[0].stat().st_size
+    apply(base, {"video": {"max_gb": (size + 10) / 1e9}})
+    assert [len(find_segments(run_at(base, d))) for d in (3, 2, 1)] == [0, 0, 1]
+
+
+def test_a_size_of_the_logs_removes_whole_runs(base: Path) -> None:
+    (run_at(base, 3) / "notes.txt").write_text("of a person")
+    apply(base, {"logs": {"max_gb": 1e-9}})
+    left = sorted(path.name for path in base.rglob("*") if path.is_file())
+    assert left == ["notes.txt", "removed_runs.jsonl", "retention.json"]
+    assert not (base / "day2").exists()
+
+
+def test_the_folders_of_a_session_are_removed_together(tmp_path: Path) -> None:
+    write_products(tmp_path / "pictures", 2)
+    source = {"source": {"uri": str(tmp_path / "pictures")}}
+    values = {
+        "engine": {"backend": "fake"},
+        "output": {"dir": str(tmp_path / "runs" / "{number}"), "video": {"enabled": False}},
+        "log": {"path": None},
+        "sources": [{"name": name} | source for name in ("left", "right")],
+    }
+    (tmp_path / "line.yaml").write_text(json.dumps(values))
+    for _ in range(2):
+        assert main(["--config", str(tmp_path / "line.yaml")]) == 0
+    base = tmp_path / "runs"
+    for number, days in (("0001", 9), ("0002", 1)):
+        for log in (base / number).rglob("inspections.jsonl"):
+            os.utime(log, (NOW - days * DAY, NOW - days * DAY))
+    write_key(tmp_path / "key")
+    with sole_writer(base / "0001"):
+        assert apply(base, {"logs": {"days": 5}}) == []
+    done = apply(base, {"logs": {"days": 5}})
+    assert {removal.run.path.name for removal in done} == {"left", "right"}
+    assert [path.name for path in base.iterdir() if path.is_dir()] == ["0002"]
+    assert (base / "0002" / "summary.json").exists()
+    assert len((base / "removed_runs.jsonl").read_text().splitlines()) == 2
+
+
+def test_space_is_made_in_the_order_of_use(base: Path) -> None:
+    free = {"bytes": 0}
+    sizes = {p: p.stat().st_size for p in base.rglob("*") if p.is_file()}
+    good = [
+        p
+        for d in (3, 2, 1)
+        for p in sorted((run_at(base, d) / "originals").iterdir())
+        if p.name not in failed_originals(run_at(base, d))
+    ]
+    need = sum(sizes[p] for p in good) + 1
+    apply(base, {"min_free_gb": need / 1e9}, free=lambda _: free["bytes"])
+    gone = {p for p in sizes if not p.exists()}
+    video = find_segments(run_at(base, 2))[0].name
+    assert gone == {*good, run_at(base, 3) / video, run_at(base, 3) / "annotated.m3u8"}
+    apply(base, {"min_free_gb": 1.0}, free=lambda _: free["bytes"])
+    assert [path.name for path in base.iterdir() if path.is_dir()] == []
+
+
+def test_a_run_that_is_being_written_is_not_touched(base: Path) -> None:
+    options = {"logs": {"days": 0.1}, "video": {"max_gb": 1e-9}}
+    with sole_writer(run_at(base, 3)):
+        done = retention(base, options).apply(Moment(NOW, 1.0), active={run_at(base, 2)})
+    assert {removal.run.path for removal in done} == {run_at(base, 1)}
+    assert verify([str(run_at(base, 3)), str(run_at(base, 2))]) == 0
+
+
+def test_links_are_not_followed(base: Path, signed: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    add_run(signed, outside, 9)
+    (base / "link").symlink_to(outside, target_is_directory=True)
+    shutil.rmtree(run_at(base, 3) / "snapshots")
+    (run_at(base, 3) / "snapshots").symlink_to(outside / "snapshots")
+    (run_at(base, 2) / "originals" / "frame_00000099.png").symlink_to(outside / "summary.json")
+    before = {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()}
+    limits = {kind: {"days": 0.1} for kind in (*KINDS, "logs")}
+    apply(base, limits | {"min_free_gb": 1e6})
+    assert {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()} == before
+    assert not (base / "day3").exists()
+
+
+def test_a_path_that_becomes_a_link_is_refused(base: Path, signed: Path, tmp_path: Path) -> None:
+    cleaner = retention(base, {"pictures": {"days": 2.5}})
+    planned = cleaner.plan(Moment(NOW, 1.0))
+    shutil.move(run_at(base, 3) / "snapshots", tmp_path / "snapshots")
+    (run_at(base, 3) / "snapshots").symlink_to(tmp_path / "snapshots")
+    cleaner.plan = lambda *_: planned  # type: ignore[method-assign]
+    assert cleaner.apply(Moment(NOW, 2.0)) == []
+    assert any((tmp_path / "snapshots").iterdir())
+
+
+def test_folders_that_are_no_runs_stay(base: Path) -> None:
+    for name, content in {"a": b"", "b": b"no log\n", "c": b'{"type":"header"}\n'}.items():
+        (base / name).mkdir()
+        (base / name / "inspections.jsonl").write_bytes(content)
+    apply(base, {"logs": {"days": 0.1}})
+    assert sorted(path.name for path in base.iterdir() if path.is_dir()) == ["a", "b", "c"]
+
+
+def test_removed_files_are_a_fact_for_verify(
+    base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    apply(base, {kind: {"days": 2.5} for kind in KINDS})
+    run, key = str(run_at(base, 3)), str(base.parent / "key")
+    assert verify([run, "--key", key]) == 0
+    assert "files were removed by retention, from 20" in capsys.readouterr().out
+    assert verify([run]) == 9
+    assert "says removed.jsonl; its signature was not checked: use --key" in capsys.readouterr().out
+    other = write_key(base.parent / "other", OTHER_SECRET)
+    assert verify([run, "--key", str(other)]) == 8
+    assert verify([str(run_at(base, 2)), "--key", key]) == 0
+
+
+def test_more_than_retention_removed_is_a_finding(
+    base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    apply(base, {"originals": {"days": 2.5}})
+    snapshot = next((run_at(base, 3) / "snapshots").iterdir())
+    snapshot.unlink()
+    assert verify([str(run_at(base, 3)), "--key", str(base.parent / "key")]) == 8
+    text = capsys.readouterr().out
+    assert f"snapshots/{snapshot.name}: missing" in text
+    assert "originals/" not in text
+
+
+def test_a_forged_record_is_a_finding(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without the key, with another key, of another run, edited, and not signed."""
+    run, key = run_at(base, 3), ["--key", str(base.parent / "key")]
+    forged = write_key(base.parent / "forged", OTHER_SECRET)
+    apply(base, {"video": {"days": 2.5}}, key=load_signing_key(forged, "key"))
+    assert verify([str(run), *key]) == 8
+    assert "removed.jsonl, line 1: unsigned" in capsys.readouterr().out
+
+    other = run_at(base, 2)
+    apply(base, {"originals": {"days": 1.5}})
+    genuine = (other / "removed.jsonl").read_bytes()
+    (other / "removed.jsonl").write_bytes(genuine.replace(b"frame_00000000", b"frame_00000001"))
+    assert verify([str(other), *key]) == 8
+    assert verify([str(other)]) == 8
+    assert "removed.jsonl, line 1: edited" in capsys.readouterr().out
+    (other / "removed.jsonl").write_bytes(genuine)
+    assert verify([str(other), *key]) == 0
+    (other / "removed.jsonl").unlink()
+    assert verify([str(other), *key]) == 8
+
+    newest = run_at(base, 1)
+    apply(base, {"video": {"days": 0.5}}, key=None)
+    capsys.readouterr()
+    assert verify([str(newest)]) == 9
+    assert "it has no signature, so anybody can have written it" in capsys.readouterr().out
+    assert verify([str(newest), *key]) == 8
+
+
+def test_a_record_of_another_run_does_not_fit(
+    base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second = make_run(tmp_path / "second", frames=10, evidence={"key_file": str(tmp_path / "key")})
+    apply(base, {"video": {"days": 2.5}})
+    shutil.copy(run_at(base, 3) / "removed.jsonl", second / "removed.jsonl")
+    assert verify([str(second), "--key", str(tmp_path / "key")]) == 8
+    assert "removed.jsonl, line 1: edited" in capsys.readouterr().out
+
+
+def test_removed_runs_are_recorded_with_their_chain(
+    base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary = tmp_path / "copy.json"
+    shutil.copy(run_at(base, 3) / "summary.json", summary)
+    apply(base, {"logs": {"days": 2.5}})
+    record, key = str(base / "removed_runs.jsonl"), ["--key", str(base.parent / "key")]
+    capsys.readouterr()
+    assert verify([record, *key, "--checkpoint", str(summary)]) == 0
+    assert "(day3/run): removed by retention at 20" in capsys.readouterr().out
+    assert verify([record, "--checkpoint", str(summary)]) == 9
+    assert verify([str(run_at(base, 2)), *key, "--checkpoint", str(summary)]) == 0
+    changed = json.loads(summary.read_bytes())
+    changed["chain"] = "0" * 64
+    summary.write_text(json.dumps(changed, indent=2) + "\n")
+    assert verify([record, *key, "--checkpoint", str(summary)]) == 8
+
+
+def test_a_full_disk_does_not_prevent_the_removal(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, refused = removals.append_line, []
+
+    def refuse(path: Path, line: bytes) -> None:
+        if not refused and path.name == "removed.jsonl":
+            refused.append(path)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        append(path, line)
+
+    monkeypatch.setattr(removals, "append_line", refuse)
+    apply(base, {"originals": {"days": 2.5}})
+    assert refused
+    assert present(run_at(base, 3))["originals"] == []
+    assert verify([str(run_at(base, 3)), "--key", str(base.parent / "key")]) == 0
+
+
+def test_a_jump_of_the_wall_clock_removes_nothing(base: Path) -> None:
+    cleaner = retention(base, {"logs": {"days": 5.0}})
+    assert cleaner.apply(Moment(NOW, 1.0)) == []
+    assert cleaner.apply(Moment(NOW + 4000 * DAY, 2.0)) == []
+    again = retention(base, {"logs": {"days": 5.0}})
+    assert again.apply(Moment(NOW + 8000 * DAY, 1.0)) == []
+    done = again.apply(Moment(NOW - 9000 * DAY, 1.0 + 2.5 * DAY))
+    assert {removal.run.path for removal in done} == {run_at(base, 3), run_at(base, 2)}
+
+
+def test_clean_shows_and_then_removes(
+    base: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    config = tmp_path / "line.yaml"
+    pattern = f"{base}/{{date}}/{{time}}"
+    for log in base.rglob("inspections.jsonl"):
+        os.utime(log, (1e9, 1e9))
+    config.write_text(json.dumps({"output": {"dir": pattern}, "retention": {"video": {"days": 1}}}))
+    before = sorted(base.rglob("*"))
+    assert clean(["--config", str(config), "--dry-run"]) == 0
+    text = capsys.readouterr().out
+    assert text.count("video: 1 files") == 3
+    assert "would remove: " in text
+    assert sorted(base.rglob("*")) == before
+    assert clean(["--config", str(config)]) == 0
+    assert "removed: " in capsys.readouterr().out
+    assert [len(find_segments(run_at(base, d))) for d in (3, 2, 1)] == [0, 0, 0]
+    assert verify([str(run_at(base, 1))]) == 9
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (["output.dir=runs/{date}"], "retention: no limit is set"),
+        (["output.dir=runs", "retention.video.days=1"], "output.dir must be a pattern"),
+        (["output.dir=gone/{date}", "retention.video.days=1"], "gone is not a folder"),
+        (["retention.video.days=0"], "must be above 0"),
+    ],
+)
+def test_clean_refuses_what_it_cannot_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], settings: list[str], sentence: str
+) -> None:
+    config = tmp_path / "line.yaml"
+    config.write_text("{}")
+    more = [word for setting in settings for word in ("--set", setting)]
+    assert clean(["--config", str(config), *more]) == 2
+    assert sentence in capsys.readouterr().err
