@@ -248,7 +248,12 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/web": (
         # Pages have the elements and charts of the reports.
         {CORE, TOP, "inspector.render", "inspector.service.line_state", "inspector.store"}
-        | {"inspector.report", "inspector.outputs.jpeg", "inspector.web"},
+        | {
+            "inspector.service.check_options",
+            "inspector.report",
+            "inspector.outputs.jpeg",
+            "inspector.web",
+        },
         {"anyio", "starlette", "uvicorn"},
     ),
     "inspector/teaching": ({CORE, TOP, "inspector.teaching"}, set()),
