@@ -147,7 +147,7 @@ def describe_candidate(values: Mapping[str, Any]) -> list[str]:
     ]
     lost = [p for p in comparison["pictures"] if _is_lost(p)]
     if lost:
-        sentences.append(f"Warning: {len(lost)} known defects that FAIL now would PASS.")
+        sentences.append(f"Warning: known defects that FAIL now and would PASS: {len(lost)}.")
     return sentences
 
 

@@ -67,7 +67,7 @@ def test_a_candidate_shows_what_it_changes(taught: Site, engine: Path, engine_fi
     spec = read_spec(engine_file)
     assert f"{spec.trained_on['count']} good pictures instead of" in page.text
     assert "0 turn from PASS to FAIL" in page.text
-    assert "Warning: 1 known defects that FAIL now would PASS." in page.text
+    assert "Warning: known defects that FAIL now and would PASS: 1." in page.text
     assert kinds(taught) == ["accept_engine", "refit"]
     answer = taught.client.get(f"/teaching/comparison?engine={engine}")
     assert "Candidate of" in answer.text
