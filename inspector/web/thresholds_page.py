@@ -7,6 +7,7 @@ from inspector.report.charts import Chart, Layer, Mark, histograms
 from inspector.report.markup import Child, Markup, element, join
 from inspector.service.line_state import SourceState
 from inspector.store.history import ScoredFrame
+from inspector.web.figures import engine_name
 from inspector.web.layout import (
     LOCKED_NOTE,
     Visitor,
@@ -21,7 +22,6 @@ from inspector.web.layout import (
     who_field,
     why_field,
 )
-from inspector.web.live_page import engine_name
 from inspector.web.what_if import WhatIf, apply_threshold, count_by_score
 
 LAST: Final = 1000

@@ -28,18 +28,11 @@ from inspector.store.history import (
     read_measured,
 )
 from inspector.web.fields import LARGEST, FieldError, number_field, text_field, whole_field
+from inspector.web.figures import disk_text, engine_name, source_figures, status_text
 from inspector.web.frame_page import frame_parts
 from inspector.web.history_page import PAGE, history_parts, read_filter
 from inspector.web.layout import Visitor, page
-from inspector.web.live_page import (
-    MOST_STREAMS,
-    disk_text,
-    engine_name,
-    live_parts,
-    live_version,
-    source_figures,
-    status_text,
-)
+from inspector.web.live_page import MOST_STREAMS, live_parts, live_version
 from inspector.web.pictures import PICTURES, read_picture
 from inspector.web.plain_values import finite, plain_row, without_paths
 from inspector.web.record_pages import change_parts, run_parts

@@ -1,7 +1,9 @@
 """A filled store, and clients of the web view with and without a login."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from desk import FakeLine, Site, fill_store, line_state
@@ -47,3 +49,15 @@ def token_site(filled_store: Store, line: FakeLine) -> Site:
 @pytest.fixture
 def locked_line() -> FakeLine:
     return FakeLine(line_state(mode="locked"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="run by `make test-browser`")
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("Chromium is not installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -1,32 +1,21 @@
 """Tests the web view in Chromium: every page on a wide and a narrow screen, with the keyboard, and
 without JavaScript."""
 
-import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import FakeLine, answer_requests, fill_store, line_state, source_state
+from desk import line_state, source_state
+from desk_browser import PHONE, WIDE, Desk, Page, go, open_page, serve
 
 from inspector.store.alarms import acknowledge_alarm, find_alarms, raise_alarm
 from inspector.store.audit import add_change
-from inspector.store.database import Store
 from inspector.store.feedback import find_feedback
-from inspector.store.requests import Request
-from inspector.web.loading import start_web_view
-from inspector.web.options import WebViewOptions
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="run by `make test-browser`")
 pytestmark = pytest.mark.browser
 
-Page = Any
-"""A page of Playwright, which has no types where it is not installed."""
-
-WIDE = {"width": 1280, "height": 900}
-PHONE = {"width": 360, "height": 740}
 PATHS = (
     *("/", "/history", "/history?verdict=FAIL", "/frame/r1/main/7", "/frame/r1/main/50"),
     *(
@@ -48,39 +37,6 @@ SMALL = """() => [...document.querySelectorAll("button, input, select")]
     .map(e => e.outerHTML)"""
 
 
-class Desk:
-    """A web view with a line that does what it is asked to do."""
-
-    def __init__(self, store: Store, line: FakeLine, address: str, requests: list[Request]) -> None:
-        self.store, self.line, self.address, self.requests = store, line, address, requests
-
-
-@contextmanager
-def serve(folder: Path, **options: Any) -> Iterator[Desk]:
-    store = Store(folder / "store.sqlite")
-    fill_store(store, folder)
-    line = FakeLine()
-    line.show(1)
-    view = start_web_view(WebViewOptions(port=0, rate_hz=20, **options), store, line)
-    try:
-        with answer_requests(store, "It is done.") as requests:
-            yield Desk(store, line, f"http://127.0.0.1:{view.port}", requests)
-    finally:
-        view.stop()
-        store.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("Chromium is not installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """For tests that change nothing."""
@@ -97,25 +53,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 def desk(tmp_path: Path) -> Iterator[Desk]:
     with serve(tmp_path) as desk:
         yield desk
-
-
-@contextmanager
-def open_page(browser: Any, **context: Any) -> Iterator[Page]:
-    """A page that must cause no error and load nothing that its policy forbids."""
-    messages: list[str] = []
-    with browser.new_context(**({"viewport": WIDE} | context)) as opened:
-        page = opened.new_page()
-        page.set_default_timeout(10_000)
-        page.on("pageerror", lambda error: messages.append(str(error)))
-        page.on("console", lambda m: m.type == "error" and messages.append(m.text))
-        yield page
-        refused = "Failed to load resource:"
-        assert [text for text in messages if not text.startswith(refused)] == []
-
-
-def go(page: Page, desk: Desk, path: str) -> None:
-    """A page with a live picture never finishes to load."""
-    page.goto(desk.address + path, wait_until="domcontentloaded")
 
 
 def wait_for_picture(page: Page) -> None:
