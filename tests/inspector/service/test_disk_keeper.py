@@ -33,9 +33,9 @@ def test_a_line_removes_old_results_but_not_those_of_its_run(tmp_path: Path) -> 
         old = tmp_path / "runs" / "0001"
         wait_for(lambda: not any((old / "originals").iterdir()))
         assert any((tmp_path / "runs" / "0002" / "originals").iterdir())
+        assert not (tmp_path / "runs" / "0002" / "removed.jsonl").exists()
     assert rig.code == 0
     assert (old / "removed.jsonl").exists()
-    assert not (tmp_path / "runs" / "0002" / "removed.jsonl").exists()
 
 
 def test_a_disk_that_is_nearly_full_is_in_the_state_and_raises_an_alarm(
