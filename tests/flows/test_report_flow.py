@@ -12,7 +12,7 @@ from log_lines import warnings_of
 from report_pages import dead_links, parse, visible
 
 import run_inspector
-from inspector import session_report
+from inspector import module_process, session_report
 from inspector.core.errors import ConfigError, InspectorError
 from inspector.report.options import ReportOptions
 from inspector.session import Session
@@ -119,7 +119,7 @@ def test_a_missing_library_for_the_pdf_is_refused_before_the_run(
 ):
     (tmp_path / "weasyprint.py").write_text("raise ImportError('no pango')")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(session_report, "_PACKAGES", tmp_path)
+    monkeypatch.setattr(module_process, "_PACKAGES", tmp_path)
     with pytest.raises(ConfigError, match=r"report.pdf: PDF needs WeasyPrint and Pango"):
         check_report(ReportOptions(enabled=True, pdf=True))
     check_report(ReportOptions(enabled=True))

