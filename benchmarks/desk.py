@@ -59,7 +59,7 @@ def run_line(minutes: float) -> dict[str, Any]:
         line = RunningLine(folder, make_config(folder, cameras, port=port))
         line.wait_for_first_frame(folder / "runs")
         person = Person(Browser(port, (FILE, STREAM)))
-        person.work(line, until_s=time.monotonic() + 66 * minutes + 60)
+        person.work(line, until_s=time.monotonic() + 120 * minutes + 60)
         person.browser.leave()
         code = line.stop()
         person.browser.close()
