@@ -20,7 +20,7 @@ NAMES = (
     "evidence",
     "fleet",
     "explanations",
-    "killed_lines",
+    "desk_kills",
     "store",
     "routine_checks",
 )

@@ -59,7 +59,7 @@ def run_line(minutes: float) -> dict[str, Any]:
         line = RunningLine(folder, make_config(folder, cameras, port=port))
         line.wait_for_first_frame(folder / "runs")
         person = Person(Browser(port, (FILE, STREAM)))
-        person.work(line, until_s=time.monotonic() + 66 * minutes + 60)
+        person.work(line, until_s=time.monotonic() + 120 * minutes + 60)
         person.browser.leave()
         code = line.stop()
         person.browser.close()
@@ -213,10 +213,10 @@ def describe_browser(person: Person) -> dict[str, Any]:
 
 
 def describe_resources(readings: Sequence[Reading], minutes: float) -> dict[str, Any]:
-    """Medians of the first and of the last ten minutes; of a fifth in a shorter run. The start of
-    the program is not counted."""
+    """Medians of the first and of the last ten minutes; of a fifth in a shorter run. The first two
+    changes are not counted, because two sessions were not open at the same time before."""
     share_s = 600.0 if minutes >= 60 else 12 * minutes
-    begin_s, end_s = readings[0].time_s + 10, readings[-1].time_s
+    begin_s, end_s = readings[0].time_s + min(2.5 * CHANGE_S, share_s), readings[-1].time_s
     first = [r for r in readings if begin_s <= r.time_s < begin_s + share_s]
     last = [r for r in readings if r.time_s > end_s - share_s]
     figures: dict[str, Any] = {}
