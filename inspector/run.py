@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, fields
 from itertools import chain
 from typing import Any
 
+from loguru import logger
+
 from inspector.core.clock import utc_now
-from inspector.core.errors import InspectorError
+from inspector.core.errors import InspectorError, UnjudgedError
 from inspector.core.events import Event
 from inspector.core.memory import peak_memory_mb
 from inspector.core.protocols import Source
@@ -110,6 +112,31 @@ class Run:
                 output.sink.check_place()
         self.evidence.write_summary(self.info, self.summary(status, exit_code, error))
 
+    @property
+    def has_anomaly(self) -> bool:
+        """Whether a frame or a roll is not PASS. With parts: whether a part is not PASS, there was
+        none, or one may have passed unseen. Frames do not count then, because they may show the
+        empty scene."""
+        stats, events = self.pipeline.stats, self.events
+        if events.rolls is not None and not events.rolls.all_passed:
+            return True
+        if events.parts is None:
+            return stats.failed + stats.errored > 0
+        totals = events.part_totals
+        has_bad_part = totals is not None and stats.captured > 0 and not totals.all_passed
+        return has_bad_part or events.parts.gaps.count > 0
+
+    def finish(self, reason: InspectorError | None) -> InspectorError | None:
+        """Ends the pipeline and returns its error, otherwise `reason`."""
+        try:
+            self.pipeline.finish()
+        except InspectorError as exc:
+            return exc
+        stats = self.pipeline.stats
+        if reason is None and stats.errored and not stats.inspected:
+            return UnjudgedError(f"none of the {stats.errored} frames could be judged; see the log")
+        return reason
+
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
@@ -124,6 +151,26 @@ class RunOutcome:
     def sentence(self) -> str | None:
         """The error as text, without passwords."""
         return error_text(self.error)
+
+    def log(self, *, several: bool, others: bool) -> None:
+        """several: whether the session has a list of sources. others: whether some of them still
+        run."""
+        run, name = self.run, self.run.info.source_name
+        parts = run.events.part_totals
+        prefix = f"{name}: " if several else ""
+        if self.error is None and not run.pipeline.reporting:
+            logger.info("{}stopped before the first frame; nothing was written", prefix)
+        elif self.error is None:
+            logger.info(
+                "{}{}; {} failed; {}{:.1f} frames per s; results in {}",
+                *(prefix, run.pipeline.stats.equation()),
+                *(run.pipeline.stats.failed, "" if parts is None else f"{parts.describe()}; "),
+                run.pipeline.stats.frames_per_s,
+                run.info.output_dir,
+            )
+        elif several:
+            end = "; the other sources continue" if others else ""
+            logger.error("source {} failed: {}{}", name, self.sentence, end)
 
 
 def error_text(error: InspectorError | None) -> str | None:

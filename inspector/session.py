@@ -12,7 +12,7 @@ from inspector.build_runs import NO_OBSERVERS, build_runs
 from inspector.config import Config
 from inspector.console import ProgressBar
 from inspector.core.clock import now_ns
-from inspector.core.errors import InspectorError, SinkError, UnjudgedError
+from inspector.core.errors import InspectorError, SinkError
 from inspector.core.types import SINGLE
 from inspector.early_signals import INTERRUPTED, EarlySignals
 from inspector.operator_input import OperatorInput
@@ -255,7 +255,7 @@ class Session:
     def _end(self, run: Run, reason: InspectorError | None = None) -> RunOutcome:
         """Ends one source: finds its error and exit code, and writes its summary. reason: the error
         of the session that ends it."""
-        error = _finish_pipeline(run, reason)
+        error = run.finish(reason)
         run.events.end()
         stats, signals = run.pipeline.stats, self._operator.signals
         code, status = 0, "stopped" if self._stopped or signals else "finished"
@@ -263,7 +263,7 @@ class Session:
             code, status = error.exit_code, "failed"
         elif signal.SIGINT in signals or (len(signals) > 1 and stats.dropped_abort):
             code = INTERRUPTED
-        elif self._config.fail_on_anomaly and _has_anomaly(run):
+        elif self._config.fail_on_anomaly and run.has_anomaly:
             code = ANOMALY
         result = RunOutcome(run, status, code, error)
         if run.pipeline.reporting:
@@ -274,26 +274,9 @@ class Session:
                 if error is None:
                     result = RunOutcome(run, "failed", exc.exit_code, exc)
         if result.error is not reason or reason is None:
-            self._log_result(result)
+            several = self._summary is not None
+            result.log(several=several, others=several and len(self._running) > 1)
         return result
-
-    def _log_result(self, result: RunOutcome) -> None:
-        run, name = result.run, result.run.info.source_name
-        parts = run.events.part_totals
-        if result.error is None and not run.pipeline.reporting:
-            prefix = f"{name}: " if self._summary else ""
-            logger.info("{}stopped before the first frame; nothing was written", prefix)
-        elif result.error is None:
-            logger.info(
-                "{}{}; {} failed; {}{:.1f} frames per s; results in {}",
-                *(f"{name}: " if self._summary else "", run.pipeline.stats.equation()),
-                *(run.pipeline.stats.failed, "" if parts is None else f"{parts.describe()}; "),
-                run.pipeline.stats.frames_per_s,
-                run.info.output_dir,
-            )
-        elif self._summary:
-            others = "; the other sources continue" if len(self._running) > 1 else ""
-            logger.error("source {} failed: {}{}", name, result.sentence, others)
 
     def _write_report(self) -> None:
         """A report that fails is a warning; it does not change the exit code, which is in
@@ -306,29 +289,3 @@ class Session:
     def _is_interrupted(self, before: int) -> bool:
         self._notice.completing(REPORT)
         return len(self._operator.signals) > before
-
-
-def _has_anomaly(run: Run) -> bool:
-    """Whether a frame or a roll is not PASS. With parts: whether a part is not PASS, there was
-    none, or one may have passed unseen. Frames do not count then, because they may show the empty
-    scene."""
-    stats, events = run.pipeline.stats, run.events
-    if events.rolls is not None and not events.rolls.all_passed:
-        return True
-    if events.parts is None:
-        return stats.failed + stats.errored > 0
-    totals = events.part_totals
-    has_bad_part = totals is not None and stats.captured > 0 and not totals.all_passed
-    return has_bad_part or events.parts.gaps.count > 0
-
-
-def _finish_pipeline(run: Run, reason: InspectorError | None) -> InspectorError | None:
-    """Ends the pipeline and returns its error, otherwise `reason`."""
-    try:
-        run.pipeline.finish()
-    except InspectorError as exc:
-        return exc
-    stats = run.pipeline.stats
-    if reason is None and stats.errored and not stats.inspected:
-        return UnjudgedError(f"none of the {stats.errored} frames could be judged; see the log")
-    return reason
