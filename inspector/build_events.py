@@ -75,7 +75,8 @@ def _make_parts(
     prefix = run.run_id if joiner.joins else f"{run.run_id}/{name}"
     book = PartBook(name)
     grouping = _make_grouping(options, book, prefix, source)
-    return PartStage(name, grouping, book, joiner, live=live)
+    continues = run.continues is not None
+    return PartStage(name, grouping, book, joiner, live=live, continues=continues)
 
 
 def _check_live_join(options: PartOptions) -> None:

@@ -226,6 +226,7 @@ class _KilledRun:
             "warnings": self._sentences,
             "run_id": run.run_id,
             "source_name": run.source_name,
+            "check": run.check,
             "output_dir": str(self._folder),
             "started_utc": run.started_utc,
             "ended_utc": ended_utc,

@@ -10,7 +10,8 @@ class PartView:
     """What one source saw of one part.
 
     expected: number of frames that it must have; None: any number. all_needed: whether each dropped
-    frame was needed, because each one shows another view. tally: its frames.
+    frame was needed, because each one shows another view. tally: its frames. is_cut: whether the
+    run began or ended while the part was in front of the camera.
     """
 
     part_id: str
@@ -18,6 +19,7 @@ class PartView:
     expected: int | None = None
     all_needed: bool = False
     tally: Tally = field(default_factory=Tally)
+    is_cut: bool = False
 
     @property
     def is_full(self) -> bool:
@@ -54,6 +56,12 @@ class PartBook:
         view = self._open.pop(part_id, None)
         if view is not None:
             self._closed.append(view)
+
+    def cut_open(self) -> None:
+        """Marks the open parts: the run begins or ends while they are in front of the camera. Those
+        whose number of frames is known need no mark."""
+        for view in self._open.values():
+            view.is_cut = view.is_cut or view.expected is None
 
     def close_all(self) -> None:
         for part_id in self.open_parts:

@@ -18,16 +18,19 @@ from inspector.parts.triggers import TriggerGrouping
 @dataclass(slots=True)
 class RunEnd:
     """What the stage must know at the end of a run. captured: number of captured frames, so that
-    dropped ones after the last inspection are known. complete: False if the run was stopped."""
+    dropped ones after the last inspection are known. complete: False if the run was stopped.
+    handed_over: whether another run gets the next frame."""
 
     captured: Callable[[], int] = lambda: 0
     complete: Callable[[], bool] = lambda: True
+    handed_over: Callable[[], bool] = lambda: False
 
 
 class PartStage:
     """Sets the part_id of each inspection, and emits the event `part` when a part is complete.
 
-    source: name of the source. live: whether times are those of the capture. run_end: is set when
+    source: name of the source. live: whether times are those of the capture. continues: whether the
+    first frame follows a frame of another run, so that a part in it is cut. run_end: is set when
     the pipeline is ready. warnings: empty, or at the end one sentence that there was no part. All
     methods but trigger() are called on one thread.
     """
@@ -35,10 +38,18 @@ class PartStage:
     name = "parts"
 
     def __init__(
-        self, source: str, grouping: Grouping, book: PartBook, joiner: PartJoiner, *, live: bool
+        self,
+        source: str,
+        grouping: Grouping,
+        book: PartBook,
+        joiner: PartJoiner,
+        *,
+        live: bool,
+        continues: bool = False,
     ) -> None:
         self.source, self._grouping, self._book = source, grouping, book
         self._live = live
+        self._continues = continues
         self._next_id = 0
         self.joiner = joiner
         self.run_end = RunEnd()
@@ -65,6 +76,9 @@ class PartStage:
         dropped = range(self._next_id, facts.frame_id)
         self._next_id = facts.frame_id + 1
         part_id = self._grouping.see(inspection, facts, dropped)
+        if self._continues:
+            self._continues = False
+            self._book.cut_open()
         if part_id is not None:
             inspection = replace(inspection, part_id=part_id)
         return inspection, self._take()
@@ -77,6 +91,8 @@ class PartStage:
 
     def flush(self) -> Sequence[Event]:
         dropped = range(self._next_id, max(self._next_id, self.run_end.captured()))
+        if self.run_end.handed_over():
+            self._book.cut_open()
         self._grouping.finish(dropped, complete=self.run_end.complete())
         parts = self._take()
         is_last = self.joiner.end_source(self.source)

@@ -58,4 +58,7 @@ def find_problem(view: PartView) -> Problem | None:
     if view.expected is not None and tally.frames < view.expected:
         reason = f"it has {tally.frames} of {view.expected} frames"
         return Problem(PartCause.INCOMPLETE, f"{view.source}: {reason}")
+    if view.is_cut:
+        reason = "the run began or ended while the part was in front of the camera"
+        return Problem(PartCause.INCOMPLETE, f"{view.source}: {reason}")
     return None

@@ -10,7 +10,7 @@ from inspector.config.checks import check_keys
 from inspector.core.errors import ConfigError
 from inspector.core.types import SINGLE, RunInfo
 from inspector.outputs.run_folder import is_pattern
-from inspector.parts.options import BY_FRAME
+from inspector.parts.options import BY_FRAME, PartOptions
 from inspector.run_link import flatten
 from inspector.service.check_options import check_entries
 from inspector.service.options import RecipeOptions
@@ -73,6 +73,7 @@ class LineConfig:
         try:
             for part in split_sources(config).values() if config.sources else (config,):
                 check_keys(part)
+                _check_zone(part.parts)
         except ConfigError as exc:
             raise ConfigError(f"{place}: {exc}") from exc
         return config
@@ -118,6 +119,15 @@ def check_line(config: Config) -> None:
         if part.source.uri is None:
             place = "source.uri" if name == SINGLE else f"sources, {name}: source.uri"
             raise ConfigError(f"{place}: no source is named")
+
+
+def _check_zone(parts: PartOptions) -> None:
+    """A run of a line may begin with a part in the zone, which must not become the empty scene."""
+    if parts.enabled and parts.zone is not None and parts.empty is None:
+        raise ConfigError(
+            "parts.empty: a line needs a picture of the empty scene, because a new run may "
+            "begin with a part in the zone"
+        )
 
 
 def _add_sections(values: dict[str, Any], source: str, sections: dict[str, Any]) -> None:

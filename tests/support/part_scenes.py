@@ -68,17 +68,26 @@ MakeGrouping = Callable[[PartBook], Grouping]
 
 
 def make_stage(
-    make: MakeGrouping, rule: PartRule | None = None, *, live: bool = False
+    make: MakeGrouping,
+    rule: PartRule | None = None,
+    *,
+    live: bool = False,
+    continues: bool = False,
 ) -> PartStage:
     book = PartBook("main")
     joiner = PartJoiner(("main",), rule or PartRule("any"), timeout_s=1.0)
-    return PartStage("main", make(book), book, joiner, live=live)
+    return PartStage("main", make(book), book, joiner, live=live, continues=continues)
 
 
 def run_stage(
-    stage: PartStage, frames: Iterable[Inspection], *, captured: int = 0, complete: bool = True
+    stage: PartStage,
+    frames: Iterable[Inspection],
+    *,
+    captured: int = 0,
+    complete: bool = True,
+    handed_over: bool = False,
 ) -> Seen:
-    stage.run_end = RunEnd(lambda: captured, lambda: complete)
+    stage.run_end = RunEnd(lambda: captured, lambda: complete, lambda: handed_over)
     labels: list[str | None] = []
     events: list[Event] = []
     for item in frames:

@@ -196,3 +196,25 @@ def test_a_part_with_a_hole_is_one_part(gap_frames: int, spans: list[tuple[int, 
 def test_every_zone_has_pixels(zone: tuple[float, float, float, float]) -> None:
     sees = presence(SCENE[" "], zone)
     assert [sees.see(SCENE[word]) for word in " #  # "] == [word == "#" for word in " #  # "]
+
+
+@pytest.mark.parametrize("frame", [17, 20, 25])
+def test_a_part_that_a_change_of_a_line_cuts_never_passes(frame: int) -> None:
+    def make(book: PartBook) -> ZoneGrouping:
+        return ZoneGrouping(book, "run", presence(belt(0.0, 1)), None)
+
+    frames = [see(n, image=parts_on_belt(n, [0.0, -300.0], (220, 220, 220))) for n in range(80)]
+    before = run_stage(make_stage(make), frames[:frame], complete=False, handed_over=True)
+    after = run_stage(make_stage(make, continues=True), frames[frame:], captured=80)
+    assert (before.verdicts, before.causes) == (["ERROR"], ["incomplete"])
+    assert (after.verdicts, after.causes) == (["ERROR", "PASS"], ["incomplete", None])
+
+
+def test_a_change_between_two_parts_cuts_none() -> None:
+    def make(book: PartBook) -> ZoneGrouping:
+        return ZoneGrouping(book, "run", presence(belt(0.0, 1)), None)
+
+    frames = [see(n, image=parts_on_belt(n, [0.0, -300.0], (220, 220, 220))) for n in range(80)]
+    before = run_stage(make_stage(make), frames[:40], complete=False, handed_over=True)
+    after = run_stage(make_stage(make, continues=True), frames[40:], captured=80)
+    assert before.verdicts == after.verdicts == ["PASS"]
