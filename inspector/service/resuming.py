@@ -9,6 +9,7 @@ from loguru import logger
 
 from inspector.core.errors import SinkError
 from inspector.interruption import CONDITION, InterruptionStage, describe_since
+from inspector.run import Run
 from inspector.service.completing import Completion
 from inspector.service.unfinished import (
     find_interruption,
@@ -44,10 +45,11 @@ class Resuming:
 
     def turn(self) -> None:
         runs = {run.info.source_name: run.info.output_dir for run in self._line.runs}
-        if runs and runs != self._runs:
+        if runs and self._completion is None:
+            self._completion = Completion(self._unfinished)
+        # Before its first frame a run would hide how long the line is blind already.
+        if runs != self._runs and any(_has_frames(run) for run in self._line.runs):
             self._mark(runs)
-            if self._completion is None:
-                self._completion = Completion(self._unfinished)
         if self._line.stop_is_asked and self._runs:
             self._runs = {}
             remove_marker(self._folder)
@@ -79,3 +81,7 @@ class Resuming:
                 raise_alarm(self._store, kind=CONDITION, text=sentence, source=name)
             except SinkError as exc:
                 logger.error("the store has no alarm about it: {}", exc)
+
+
+def _has_frames(run: Run) -> bool:
+    return run.pipeline.stats.inspected + run.pipeline.stats.errored > 0
