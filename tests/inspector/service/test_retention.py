@@ -140,12 +140,15 @@ def test_a_size_of_the_logs_removes_whole_runs(base: Path) -> None:
     assert not (base / "day2").exists()
 
 
-def test_the_folders_of_a_session_are_removed_together(tmp_path: Path) -> None:
+def make_sessions(tmp_path: Path) -> Path:
+    """Two sessions of two sources each, which ended 9 days and 1 day ago."""
     write_products(tmp_path / "pictures", 2)
+    write_key(tmp_path / "key")
     source = {"source": {"uri": str(tmp_path / "pictures")}}
     values = {
         "engine": {"backend": "fake"},
         "output": {"dir": str(tmp_path / "runs" / "{number}"), "video": {"enabled": False}},
+        "evidence": {"key_file": str(tmp_path / "key")},
         "log": {"path": None},
         "sources": [{"name": name} | source for name in ("left", "right")],
     }
@@ -156,7 +159,11 @@ def test_the_folders_of_a_session_are_removed_together(tmp_path: Path) -> None:
     for number, days in (("0001", 9), ("0002", 1)):
         for log in (base / number).rglob("inspections.jsonl"):
             os.utime(log, (NOW - days * DAY, NOW - days * DAY))
-    write_key(tmp_path / "key")
+    return base
+
+
+def test_the_folders_of_a_session_are_removed_together(tmp_path: Path) -> None:
+    base = make_sessions(tmp_path)
     with sole_writer(base / "0001"):
         assert apply(base, {"logs": {"days": 5}}) == []
     done = apply(base, {"logs": {"days": 5}})
@@ -164,6 +171,33 @@ def test_the_folders_of_a_session_are_removed_together(tmp_path: Path) -> None:
     assert [path.name for path in base.iterdir() if path.is_dir()] == ["0002"]
     assert (base / "0002" / "summary.json").exists()
     assert len((base / "removed_runs.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_source_that_retention_removed_is_no_forgery(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = make_sessions(tmp_path)
+    session, key = base / "0001", ["--key", str(tmp_path / "key")]
+    for name in ("snapshots", "defects"):  # as of a source without failures
+        shutil.rmtree(session / "left" / name)
+    apply(base, {"logs": {"days": 5}, "failures_days": 30})
+    assert sorted(path.name for path in session.iterdir() if path.is_dir()) == ["right"]
+    capsys.readouterr()
+    assert verify([str(session), *key]) == 0
+    assert "left: removed by retention at 20" in capsys.readouterr().out
+    assert verify([str(session)]) == 9
+
+    record = base / "removed_runs.jsonl"
+    genuine = record.read_bytes()
+    record.unlink()
+    assert verify([str(session), *key]) == 8
+    assert "left/summary.json: missing" in capsys.readouterr().out
+    record.write_bytes(genuine.replace(b"older than 5 days", b"older than 4 days"))
+    assert verify([str(session), *key]) == 8
+    record.write_bytes(genuine)
+    shutil.rmtree(session / "right")
+    assert verify([str(session), *key]) == 8
+    assert "right/summary.json: missing" in capsys.readouterr().out
 
 
 def test_space_is_made_in_the_order_of_use(base: Path) -> None:
