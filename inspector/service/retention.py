@@ -67,7 +67,7 @@ class Retention:
     ) -> None:
         self._base = base.resolve()
         self.options = options
-        self._key = key
+        self.key = key
         self._free = free
         self._ages = AgeClock(self._base / STATE, most_gap_s)
         self._known: dict[str, _Known] = {}
@@ -200,7 +200,7 @@ class Retention:
                 files,
                 reason=reason,
                 start=start,
-                key=self._key,
+                key=self.key,
                 wall_time_utc=utc_now(),
                 run_chain=run_chain,
             )
