@@ -129,7 +129,7 @@ class _Plan:
                 if self._free >= least_gb * 1e9:
                     return
                 self._choose(number, kind, file, reason)
-        for number in range(len(self._runs)):
+        for number in range(len(self._runs)) if self._options.min_free_removes_logs else ():
             if self._free >= least_gb * 1e9:
                 return
             self._choose_run(number, reason)

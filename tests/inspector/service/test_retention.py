@@ -214,7 +214,14 @@ def test_space_is_made_in_the_order_of_use(base: Path) -> None:
     gone = {p for p in sizes if not p.exists()}
     video = find_segments(run_at(base, 2))[0].name
     assert gone == {*good, run_at(base, 3) / video, run_at(base, 3) / "annotated.m3u8"}
-    apply(base, {"min_free_gb": 1.0}, free=lambda _: free["bytes"])
+    # Another program may fill the disk, so the logs stay unless a key says otherwise.
+    everything = {"min_free_gb": 1.0}
+    apply(base, everything, free=lambda _: free["bytes"])
+    for days in (3, 2, 1):
+        assert present(run_at(base, days)) == {kind: [] for kind in KINDS}
+        assert (run_at(base, days) / "inspections.jsonl").exists()
+    everything["min_free_removes_logs"] = True
+    apply(base, everything, free=lambda _: free["bytes"])
     assert [path.name for path in base.iterdir() if path.is_dir()] == []
 
 
@@ -235,7 +242,7 @@ def test_links_are_not_followed(base: Path, signed: Path, tmp_path: Path) -> Non
     (run_at(base, 2) / "originals" / "frame_00000099.png").symlink_to(outside / "summary.json")
     before = {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()}
     limits = {kind: {"days": 0.1} for kind in (*KINDS, "logs")}
-    apply(base, limits | {"min_free_gb": 1e6})
+    apply(base, limits | {"min_free_gb": 1e6, "min_free_removes_logs": True})
     assert {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()} == before
     assert not (base / "day3").exists()
 
