@@ -14,6 +14,7 @@ from inspector.service.disk_guard import CONDITIONS, TEXTS
 from inspector.service.line import Line
 from inspector.service.retention import Retention
 from inspector.store.alarms import raise_alarm
+from inspector.store.feedback import find_answered
 
 PERIOD_S: Final = 5.0
 RETENTION_EVERY: Final = 12
@@ -31,7 +32,12 @@ class DiskKeeper:
         self._line = line
         base = line.config.base
         self._folder = base_folder(base.output.dir)
-        self._retention = Retention(self._folder, base.retention, self._load_key())
+        self._retention = Retention(
+            self._folder,
+            base.retention,
+            self._load_key(),
+            find_answered=lambda: find_answered(line.store.store),
+        )
         self._period_s = period_s
         self._level = 0
         self._due = 0
@@ -102,7 +108,7 @@ class DiskKeeper:
         try:
             self._retention.key = self._load_key()
             self._retention.apply(Moment.now())
-        except ConfigError as exc:
+        except (ConfigError, SinkError) as exc:
             logger.warning("retention: nothing is removed: {}", exc)
         except OSError as exc:
             logger.warning("retention: {} cannot be read: {}", self._folder, exc)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from evidence_runs import OTHER_SECRET, make_run, write_key, write_products
+from store_runs import follow, open_store
 
 from inspector.app import main
 from inspector.core.errors import ConfigError
@@ -21,6 +22,9 @@ from inspector.service.age_clock import Moment
 from inspector.service.retention import Retention
 from inspector.service.retention_options import RetentionOptions
 from inspector.service.retention_plan import Removal
+from inspector.store.feedback import add_feedback
+from inspector.store.filters import HistoryFilter
+from inspector.store.history import find_inspections
 from tools.clean import main as clean
 from tools.verify import main as verify
 
@@ -124,6 +128,39 @@ def test_a_size_removes_good_frames_of_all_runs_before_failures(base: Path) -> N
     apply(base, {"originals": {"max_gb": (2 * bad + 10) / 1e9}})
     assert [present(run_at(base, d))["originals"] for d in (3, 2, 1)] == [[], failures, failures]
     assert total > bad
+
+
+def test_pictures_that_people_answered_stay_as_long_as_failures(base: Path) -> None:
+    failures = failed_originals(run_at(base, 3))
+    originals = present(run_at(base, 3))["originals"]
+    passed = next(name for name in originals if name not in failures)
+    header = json.loads((run_at(base, 3) / "inspections.jsonl").open().readline())
+    frame = int(passed[len("frame_") : -len(".png")])
+    answers = {(header["run_id"], header["source"]): {frame}}
+    limits = {"originals": {"days": 0.5}, "failures_days": 10}
+    apply(base, limits, find_answered=lambda: answers)
+    assert present(run_at(base, 3))["originals"] == sorted([*failures, passed])
+    apply(base, limits)
+    assert present(run_at(base, 3))["originals"] == failures
+
+
+def test_clean_keeps_pictures_that_people_answered(base: Path, tmp_path: Path) -> None:
+    failures = failed_originals(run_at(base, 3))
+    for days in (2, 1):
+        shutil.rmtree(base / f"day{days}")
+    with open_store(base / "store.sqlite") as store:
+        follow(store, run_at(base, 3))
+        (row,) = find_inspections(store, HistoryFilter(verdicts=("PASS",)), limit=1)
+        frame = {"run_id": row.run_id, "source": row.source, "frame_id": row.frame_id}
+        add_feedback(store, answer="missed", who="m.weber", **frame)
+    os.utime(run_at(base, 3) / "inspections.jsonl", (1e9, 1e9))
+    config = tmp_path / "line.yaml"
+    limits = {"originals": {"days": 1}, "failures_days": 1e6}
+    output = {"dir": f"{base}/{{date}}/{{time}}"}
+    config.write_text(json.dumps({"output": output, "retention": limits}))
+    assert clean(["--config", str(config)]) == 0
+    answered = f"frame_{row.frame_id:08d}.png"
+    assert present(run_at(base, 3))["originals"] == sorted([*failures, answered])
 
 
 def test_a_size_removes_the_oldest_video_first(base: Path) -> None:
