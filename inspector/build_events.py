@@ -73,10 +73,9 @@ def _make_parts(
     joiner = joiner or make_joiner(options, (name,))
     # Ids that are numbers must be the same in all sources that are joined.
     prefix = run.run_id if joiner.joins else f"{run.run_id}/{name}"
-    book = PartBook(name)
+    book = PartBook(name, continues=run.continues is not None)
     grouping = _make_grouping(options, book, prefix, source)
-    continues = run.continues is not None
-    return PartStage(name, grouping, book, joiner, live=live, continues=continues)
+    return PartStage(name, grouping, book, joiner, live=live)
 
 
 def _check_live_join(options: PartOptions) -> None:

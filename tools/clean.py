@@ -1,6 +1,9 @@
 """Removes the oldest results of ended runs, as the section `retention` of a configuration says."""
 
+import contextlib
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from inspector.command_line import CommandParser
@@ -9,7 +12,10 @@ from inspector.core.errors import ConfigError
 from inspector.evidence.signing import load_signing_key
 from inspector.outputs.run_folder import base_folder, is_pattern
 from inspector.service.age_clock import Moment
-from inspector.service.retention import Retention
+from inspector.service.line_store import store_path
+from inspector.service.retention import Answered, Retention
+from inspector.store.database import Store
+from inspector.store.feedback import find_answered
 from tools._cli import guarded, program
 
 
@@ -38,10 +44,17 @@ def main(argv: list[str] | None = None) -> int:
     if not base.is_dir():
         raise ConfigError(f"output.dir: {base} is not a folder")
     key = None if path is None else load_signing_key(Path(path), "evidence.key_file")
-    # A person who cleans by hand sees the time and the list.
-    retention = Retention(base, config.retention, key, most_gap_s=None)
-    choose = retention.plan if arguments.dry_run else retention.apply
-    removals = choose(Moment.now())
+    answered: Callable[[], Answered] = dict
+    with contextlib.ExitStack() as stack:
+        if store_path(config).exists():
+            store = stack.enter_context(
+                contextlib.closing(Store(store_path(config), read_only=True))
+            )
+            answered = partial(find_answered, store)
+        # A person who cleans by hand sees the time and the list.
+        retention = Retention(base, config.retention, key, most_gap_s=None, find_answered=answered)
+        choose = retention.plan if arguments.dry_run else retention.apply
+        removals = choose(Moment.now())
     for removal in removals:
         print(removal)
     total_mb = sum(removal.bytes for removal in removals) / 1e6

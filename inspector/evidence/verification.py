@@ -83,8 +83,12 @@ class Verifier:
             report.gaps.append(f"{SUMMARY}: not chained: an earlier version wrote it")
             return report
         report.changes += check_summary(summary, SUMMARY, self._key)
+        gone = {name for name in names if not (folder / name).is_dir()}
+        removed = self._find_removed_sources(report, summary) if gone else set()
         for name in names:
             value, source = summary.sources.get(name), _read_summary(folder / name)
+            if name in gone & removed:
+                continue
             if name not in summary.sources:
                 report.changes.append(Change(name, "added"))
             elif value is not None and source is None:
@@ -98,6 +102,31 @@ class Verifier:
                 report.changes += [] if change is None else [change]
         self._check_claims(report, str(summary.record.get("run_id")), "", {}, summary)
         return report
+
+    def _find_removed_sources(self, report: RunReport, summary: Summary) -> set[str]:
+        """The sources of a session that retention removed, with a note or a gap for each one. The
+        record of removed runs is in the nearest folder above that has one."""
+        folders = report.folder.resolve().parents
+        record = next((path for f in folders if (path := f / REMOVED_RUNS).is_file()), None)
+        if record is None:
+            return set()
+        removals = read_removals(record, START, None, self._key)
+        names: set[str] = set()
+        doubt = removals.doubt()
+        for line in removals.lines:
+            name = line.name.source
+            is_same = (line.name.run_id, line.run_chain) == (
+                summary.record.get("run_id"),
+                summary.sources.get(name),
+            )
+            if is_same and not (report.folder / name).exists():
+                names.add(name)
+                text = f"{name}: removed by retention at {line.wall_time_utc}: {line.reason}"
+                if doubt is None:
+                    report.notes.append(text)
+                else:
+                    report.gaps.append(f"{text}, says {REMOVED_RUNS}; {doubt}")
+        return names
 
     def _verify_run(self, folder: Path, summary: Summary | None) -> RunReport:
         report = RunReport(folder)

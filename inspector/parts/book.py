@@ -30,10 +30,16 @@ class PartView:
 
 
 class PartBook:
-    """The open parts of one source, and those that were closed since the last call of take()."""
+    """The open parts of one source, and those that were closed since the last call of take().
 
-    def __init__(self, source: str) -> None:
+    continues: whether the first frame follows a frame of another run, so that a part may have begun
+    before it.
+    """
+
+    def __init__(self, source: str, *, continues: bool = False) -> None:
         self._source = source
+        self.continues = continues
+        self._handed_over = False
         self._open: dict[str, PartView] = {}
         self._closed: list[PartView] = []
 
@@ -42,12 +48,18 @@ class PartBook:
         return tuple(self._open)
 
     def begin(
-        self, part_id: str, expected: int | None = None, *, all_needed: bool = False
+        self,
+        part_id: str,
+        expected: int | None = None,
+        *,
+        all_needed: bool = False,
+        is_cut: bool = False,
     ) -> PartView:
-        """The open part with this id. It is new if there is none."""
+        """The open part with this id. It is new if there is none. is_cut: see PartView."""
         view = self._open.get(part_id)
         if view is None:
-            view = PartView(part_id, self._source, expected, all_needed)
+            is_cut = is_cut or (self._handed_over and not all_needed)
+            view = PartView(part_id, self._source, expected, all_needed, is_cut=is_cut)
             self._open[part_id] = view
         return view
 
@@ -57,11 +69,12 @@ class PartBook:
         if view is not None:
             self._closed.append(view)
 
-    def cut_open(self) -> None:
-        """Marks the open parts: the run begins or ends while they are in front of the camera. Those
-        whose number of frames is known need no mark."""
+    def hand_over(self) -> None:
+        """Another run gets the next frame, so the open parts are cut, and those that begin later.
+        Parts of which each frame is needed lack frames then, so they need no mark."""
+        self._handed_over = True
         for view in self._open.values():
-            view.is_cut = view.is_cut or view.expected is None
+            view.is_cut = view.is_cut or not view.all_needed
 
     def close_all(self) -> None:
         for part_id in self.open_parts:

@@ -159,6 +159,7 @@ class ZoneGrouping:
     A frame without a usable picture belongs to the part that was in the zone before it. expected:
     number of frames that a part must have; None: any number. gap_frames: number of frames in a row
     without a part after which it has left, such as 3 for a ring. They do not belong to the part.
+    In a run that continues another one, a part is cut until so many frames without a part came.
     """
 
     def __init__(
@@ -173,6 +174,7 @@ class ZoneGrouping:
         self._expected, self._gap_frames = expected, gap_frames
         self._number = 0
         self._empty_frames = 0
+        self._may_be_cut = book.continues
         self._active: PartView | None = None
         self.gaps = BlindGaps()
 
@@ -201,9 +203,12 @@ class ZoneGrouping:
 
     def _update(self, present: bool) -> None:
         self._empty_frames = 0 if present else self._empty_frames + 1
+        if self._empty_frames >= self._gap_frames:
+            self._may_be_cut = False
         if present and self._active is None:
             self._number += 1
-            self._active = self._book.begin(f"{self._prefix}/p{self._number}", self._expected)
+            part_id = f"{self._prefix}/p{self._number}"
+            self._active = self._book.begin(part_id, self._expected, is_cut=self._may_be_cut)
         elif self._active is not None and self._empty_frames >= self._gap_frames:
             self._book.close(self._active.part_id)
             self._active = None

@@ -29,10 +29,9 @@ class RunEnd:
 class PartStage:
     """Sets the part_id of each inspection, and emits the event `part` when a part is complete.
 
-    source: name of the source. live: whether times are those of the capture. continues: whether the
-    first frame follows a frame of another run, so that a part in it is cut. run_end: is set when
-    the pipeline is ready. warnings: empty, or at the end one sentence that there was no part. All
-    methods but trigger() are called on one thread.
+    source: name of the source. live: whether times are those of the capture. run_end: is set
+    when the pipeline is ready. warnings: empty, or at the end one sentence that there was no part.
+    All methods but trigger() are called on one thread.
     """
 
     name = "parts"
@@ -45,11 +44,9 @@ class PartStage:
         joiner: PartJoiner,
         *,
         live: bool,
-        continues: bool = False,
     ) -> None:
         self.source, self._grouping, self._book = source, grouping, book
         self._live = live
-        self._continues = continues
         self._next_id = 0
         self.joiner = joiner
         self.run_end = RunEnd()
@@ -76,9 +73,6 @@ class PartStage:
         dropped = range(self._next_id, facts.frame_id)
         self._next_id = facts.frame_id + 1
         part_id = self._grouping.see(inspection, facts, dropped)
-        if self._continues:
-            self._continues = False
-            self._book.cut_open()
         if part_id is not None:
             inspection = replace(inspection, part_id=part_id)
         return inspection, self._take()
@@ -92,7 +86,7 @@ class PartStage:
     def flush(self) -> Sequence[Event]:
         dropped = range(self._next_id, max(self._next_id, self.run_end.captured()))
         if self.run_end.handed_over():
-            self._book.cut_open()
+            self._book.hand_over()
         self._grouping.finish(dropped, complete=self.run_end.complete())
         parts = self._take()
         is_last = self.joiner.end_source(self.source)

@@ -64,6 +64,7 @@ class TriggerGrouping:
     A part without a frame is closed too, so that its loss is known. presence: if it is set, only
     frames with a part in the zone belong to the part. triggers: known before the run; on a live
     source their times count from the first frame. trigger() adds others from any thread.
+    In a run that continues another one, a part whose trigger is before the first frame is cut.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class TriggerGrouping:
         self._number = 0
         self._active: PartView | None = None
         self._start_s = 0.0
+        self._first_s: float | None = None
         self._now_s: float | None = None
 
     def trigger(self, part_id: str | None, time_s: float) -> None:
@@ -95,6 +97,8 @@ class TriggerGrouping:
     def see(self, inspection: Inspection, facts: FrameFacts, dropped: range) -> str | None:
         now_s = facts.time_s if facts.time_s is not None else self._now_s or 0.0
         self._begin_clock(now_s)
+        if self._first_s is None:
+            self._first_s = now_s
         if dropped and self._now_s is not None:
             self._drops.append(DroppedFrames(self._now_s, now_s, len(dropped)))
         self._now_s = now_s
@@ -162,7 +166,9 @@ class TriggerGrouping:
             end_s = min(end_s, self._start_s)
         else:
             self._end_active(trigger.time_s)
-        view = self._book.begin(part_id, self._rules.frames)
+        is_early = self._first_s is None or trigger.time_s < self._first_s
+        is_cut = self._book.continues and is_early
+        view = self._book.begin(part_id, self._rules.frames, is_cut=is_cut)
         if not is_late:
             self._active, self._start_s = view, trigger.time_s
         self._take_history(view, trigger.time_s, end_s)

@@ -19,7 +19,7 @@ from inspector.service.settings import Settings
 
 CHANGEABLE: Final = (
     *SECTIONS,
-    *("output", "outputs", "evidence", "report", "pipeline", "fail_on_anomaly"),
+    *("output", "outputs", "evidence", "report", "retention", "pipeline", "fail_on_anomaly"),
 )
 """Sections that can change while the sources are open; of `output` all keys but dir."""
 

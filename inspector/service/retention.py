@@ -3,7 +3,7 @@
 import contextlib
 import errno
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -34,6 +34,8 @@ from inspector.service.run_archive import (
 STATE: Final = "retention.json"
 """The ages of the runs, in the base folder."""
 DAY_S: Final = 86_400.0
+Answered = Mapping[tuple[str, str], Set[int]]
+"""(run_id, source) -> numbers of the frames to which people gave an answer."""
 MOST_IN_LINE: Final = 1000
 """Files in one line of the record."""
 
@@ -54,6 +56,8 @@ class Retention:
     folders in `active`, links, and files that no run writes. Every removal is recorded before it
     happens: in removed.jsonl of the run, and for a whole run in removed_runs.jsonl of the base
     folder. key: signs the records. most_gap_s: see AgeClock. free: folder -> free bytes.
+    find_answered: gives the numbers of the frames to which people gave an answer, of each run. They
+    stay as long as failures.
     """
 
     def __init__(
@@ -64,17 +68,20 @@ class Retention:
         *,
         most_gap_s: float | None = DAY_S,
         free: Callable[[Path], int] = free_bytes,
+        find_answered: Callable[[], Answered] = dict,
     ) -> None:
         self._base = base.resolve()
         self.options = options
-        self._key = key
+        self.key = key
         self._free = free
+        self._find_answered = find_answered
         self._ages = AgeClock(self._base / STATE, most_gap_s)
         self._known: dict[str, _Known] = {}
 
     def plan(self, now: Moment, active: Collection[Path] = ()) -> list[Removal]:
         """What apply() would remove now. active: folders that runs write into. Changes nothing on
-        the disk. Raises OSError if the base folder cannot be read."""
+        the disk. Raises OSError if the base folder cannot be read, and what find_answered
+        raises."""
         self._ages.advance(now)
         busy = {path.resolve() for path in active}
         paths = {path.relative_to(self._base).as_posix(): path for path in find_logs(self._base)}
@@ -82,9 +89,15 @@ class Retention:
         ended = {name: run for name, path in paths.items() if (run := self._read(name, path, busy))}
         changed_s = {name: (paths[name] / LOG).stat().st_mtime for name in ended}
         self._ages.see(changed_s, set(paths))
+        answered = self._find_answered()
         runs = [
-            EndedRun(ended[name].run, self._ages.age_days(name), self._measure(ended[name]))
-            for name in sorted(ended, key=self._ages.order)
+            EndedRun(
+                known.run,
+                self._ages.age_days(name),
+                self._measure(known),
+                answered.get((known.run.name.run_id, known.run.name.source), frozenset()),
+            )
+            for name, known in sorted(ended.items(), key=lambda item: self._ages.order(item[0]))
         ]
         running = Counter(dict.fromkeys((*KINDS, LOGS), 0))
         for name in paths.keys() - ended.keys():
@@ -200,7 +213,7 @@ class Retention:
                 files,
                 reason=reason,
                 start=start,
-                key=self._key,
+                key=self.key,
                 wall_time_utc=utc_now(),
                 run_chain=run_chain,
             )

@@ -24,7 +24,8 @@ class KindLimits:
 class RetentionOptions:
     """Removes the oldest results of ended runs. logs: whole folders of runs, with everything that
     is left in them. failures_days: age of pictures and originals of FAIL and ERROR frames, if it is
-    more than the days of their kind; None: no difference. min_free_gb: GB that must be free."""
+    more than the days of their kind; None: no difference. min_free_gb: GB that must be free.
+    min_free_removes_logs: whether whole runs are removed for min_free_gb too."""
 
     video: KindLimits = field(default_factory=KindLimits)
     pictures: KindLimits = field(default_factory=KindLimits)
@@ -32,6 +33,7 @@ class RetentionOptions:
     logs: KindLimits = field(default_factory=KindLimits)
     failures_days: Positive | None = None
     min_free_gb: Positive | None = None
+    min_free_removes_logs: bool = False
 
     def of(self, kind: str) -> KindLimits:
         """kind: VIDEO, PICTURES, ORIGINALS or LOGS."""

@@ -1,6 +1,6 @@
 """Chooses which results of ended runs must be removed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -41,11 +41,13 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class EndedRun:
-    """age_days: since its end. sizes: kind -> bytes; LOGS for the files of no other kind."""
+    """age_days: since its end. sizes: kind -> bytes; LOGS for the files of no other kind. answered:
+    numbers of the frames to which people gave an answer."""
 
     folder: RunFolder
     age_days: float
     sizes: Mapping[str, int]
+    answered: Set[int] = frozenset()
 
 
 def make_plan(
@@ -129,7 +131,7 @@ class _Plan:
                 if self._free >= least_gb * 1e9:
                     return
                 self._choose(number, kind, file, reason)
-        for number in range(len(self._runs)):
+        for number in range(len(self._runs)) if self._options.min_free_removes_logs else ():
             if self._free >= least_gb * 1e9:
                 return
             self._choose_run(number, reason)
@@ -143,9 +145,10 @@ class _Plan:
         if number in self._whole or not self._runs[number].sizes[kind]:
             return []
         if (number, kind) not in self._files:
-            path, files = self._runs[number].folder.path, []
+            run, files = self._runs[number], []
+            path = run.folder.path
             try:
-                files = list_files(path, kind)
+                files = list_files(path, kind, run.answered)
             except OSError as exc:
                 logger.warning("retention: {} is left out: {}", path, exc)
             self._files[number, kind] = {file.name: file for file in files}

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -37,7 +37,8 @@ class RunFolder:
 
 @dataclass(frozen=True, slots=True)
 class RunFile:
-    """A file of a run. name: relative to its folder. failure: of a FAIL or ERROR frame."""
+    """A file of a run. name: relative to its folder. failure: of a FAIL or ERROR frame, or of a
+    frame to which a person gave an answer."""
 
     name: str
     bytes: int
@@ -83,8 +84,9 @@ def last_chain(path: Path) -> str | None:
     return last
 
 
-def list_files(path: Path, kind: str) -> list[RunFile]:
-    """The files of a kind, the oldest first. Raises OSError."""
+def list_files(path: Path, kind: str, answered: Set[int] = frozenset()) -> list[RunFile]:
+    """The files of a kind, the oldest first. answered: numbers of the frames to which people gave
+    an answer. Raises OSError."""
     if kind == VIDEO:
         files = [path / folder.VIDEO, *find_segments(path)]
         return [RunFile(file.name, size, False) for file in files if (size := _size(file))]
@@ -93,7 +95,7 @@ def list_files(path: Path, kind: str) -> list[RunFile]:
     if not pictures:
         return []
     uncertain = any(name not in _ALWAYS_FAILURES for name, _, _ in pictures)
-    failures = find_failures(path / LOG) if uncertain else frozenset()
+    failures = answered | find_failures(path / LOG) if uncertain else answered
     return [
         RunFile(f"{name}/{file}", size, name in _ALWAYS_FAILURES or _frame_of(file) in failures)
         for name, file, size in sorted(pictures, key=lambda item: (_frame_of(item[1]), item[1]))

@@ -100,3 +100,12 @@ def find_frame_feedback(store: Store, run_id: str, source: str, frame_id: int) -
             (run_id, source, frame_id),
         ).fetchall()
     return [Feedback(number, utc_text(ms), *rest) for number, ms, *rest in rows]
+
+
+def find_answered(store: Store) -> dict[tuple[str, str], set[int]]:
+    """(run_id, source) -> numbers of the frames that have an answer which is not withdrawn. Raises
+    SinkError."""
+    frames: dict[tuple[str, str], set[int]] = {}
+    for entry in find_feedback(store):
+        frames.setdefault((entry.run_id, entry.source), set()).add(entry.frame_id)
+    return frames

@@ -74,9 +74,9 @@ def make_stage(
     live: bool = False,
     continues: bool = False,
 ) -> PartStage:
-    book = PartBook("main")
+    book = PartBook("main", continues=continues)
     joiner = PartJoiner(("main",), rule or PartRule("any"), timeout_s=1.0)
-    return PartStage("main", make(book), book, joiner, live=live, continues=continues)
+    return PartStage("main", make(book), book, joiner, live=live)
 
 
 def run_stage(

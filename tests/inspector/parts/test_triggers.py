@@ -34,6 +34,7 @@ def make(
     live: bool = False,
     timeout_s: float = 0.5,
     presence: ZonePresence | None = None,
+    continues: bool = False,
 ) -> PartStage:
     rules = TriggerRules(window_s, frames, timeout_s)
     known = [Trigger(*trigger) for trigger in triggers]
@@ -41,7 +42,7 @@ def make(
     def grouping(book: PartBook) -> TriggerGrouping:
         return TriggerGrouping(book, "run", rules, live=live, triggers=known, presence=presence)
 
-    return make_stage(grouping, live=live)
+    return make_stage(grouping, live=live, continues=continues)
 
 
 def frames(words: str) -> list[Inspection]:
@@ -190,6 +191,34 @@ def test_times_of_a_file_count_from_the_first_frame_of_a_live_source() -> None:
     start_ns = 50_000_000_000
     items: Sequence[Inspection] = [at(n, start_ns + n * 100_000_000) for n in range(6)]
     assert spans(run_stage(stage, items)) == [("A", 2, 3, 2)]
+
+
+@pytest.mark.parametrize("count", [None, 2])
+def test_a_late_trigger_never_passes_a_part_that_a_change_of_a_line_cuts(
+    count: int | None,
+) -> None:
+    before = make(window_s=0.5, frames=count)
+    for item in frames("PPPP"):
+        before.see(item)
+    before.trigger("late", 0.25)
+    assert run_stage(before, [], complete=False, handed_over=True).causes == ["incomplete"]
+    after = make(window_s=0.5, frames=count, continues=True)
+    for number in (4, 5):
+        after.see(see(number))
+    after.trigger("late", 0.25)
+    after.trigger("next", 0.8)
+    seen = run_stage(after, [see(number) for number in range(6, 16)])
+    assert spans(seen)[0][:2] == ("late", 4)
+    assert seen.causes == ["incomplete", None]
+
+
+def test_a_trigger_before_the_first_frame_of_a_run_that_continues_is_cut() -> None:
+    stage = make(window_s=2.0, live=True, timeout_s=0.02, continues=True)
+    now_s = now_ns() / 1e9
+    stage.trigger("A", now_s - 1.0)
+    assert stage.tick() == []
+    seen = run_stage(stage, [at(0, int(now_s * 1e9)), at(1, int((now_s + 0.1) * 1e9))])
+    assert seen.causes == ["incomplete"]
 
 
 def test_triggers_of_a_stage_that_takes_none_are_refused() -> None:

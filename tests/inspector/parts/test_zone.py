@@ -218,3 +218,25 @@ def test_a_change_between_two_parts_cuts_none() -> None:
     before = run_stage(make_stage(make), frames[:40], complete=False, handed_over=True)
     after = run_stage(make_stage(make, continues=True), frames[40:], captured=80)
     assert before.verdicts == after.verdicts == ["PASS"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "causes"),
+    [
+        ("  PPP ", "P   PP   ", ["incomplete", "incomplete", None]),
+        ("  PPP ", " P   PP   ", ["incomplete", "incomplete", None]),
+        ("  PPP", "EPP   PP   ", ["incomplete", "incomplete", None]),
+        ("  PPP", "E  P   PP   ", ["incomplete", "incomplete", None]),
+        ("  PPP   ", "   PPP   ", [None, None]),
+    ],
+)
+@pytest.mark.parametrize("expected", [None, 1])
+def test_a_change_in_a_hole_or_before_a_damaged_frame_cuts_the_part(
+    before: str, after: str, causes: list[str | None], expected: int | None
+) -> None:
+    def make(book: PartBook) -> ZoneGrouping:
+        return ZoneGrouping(book, "run", presence(SCENE[" "]), expected, 3)
+
+    first = run_stage(make_stage(make), scene(before), complete=False, handed_over=True)
+    second = run_stage(make_stage(make, continues=True), scene(after))
+    assert first.causes + second.causes == causes

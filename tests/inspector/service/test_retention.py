@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from evidence_runs import OTHER_SECRET, make_run, write_key, write_products
+from store_runs import follow, open_store
 
 from inspector.app import main
 from inspector.core.errors import ConfigError
@@ -21,6 +22,9 @@ from inspector.service.age_clock import Moment
 from inspector.service.retention import Retention
 from inspector.service.retention_options import RetentionOptions
 from inspector.service.retention_plan import Removal
+from inspector.store.feedback import add_feedback
+from inspector.store.filters import HistoryFilter
+from inspector.store.history import find_inspections
 from tools.clean import main as clean
 from tools.verify import main as verify
 
@@ -126,6 +130,39 @@ def test_a_size_removes_good_frames_of_all_runs_before_failures(base: Path) -> N
     assert total > bad
 
 
+def test_pictures_that_people_answered_stay_as_long_as_failures(base: Path) -> None:
+    failures = failed_originals(run_at(base, 3))
+    originals = present(run_at(base, 3))["originals"]
+    passed = next(name for name in originals if name not in failures)
+    header = json.loads((run_at(base, 3) / "inspections.jsonl").open().readline())
+    frame = int(passed[len("frame_") : -len(".png")])
+    answers = {(header["run_id"], header["source"]): {frame}}
+    limits = {"originals": {"days": 0.5}, "failures_days": 10}
+    apply(base, limits, find_answered=lambda: answers)
+    assert present(run_at(base, 3))["originals"] == sorted([*failures, passed])
+    apply(base, limits)
+    assert present(run_at(base, 3))["originals"] == failures
+
+
+def test_clean_keeps_pictures_that_people_answered(base: Path, tmp_path: Path) -> None:
+    failures = failed_originals(run_at(base, 3))
+    for days in (2, 1):
+        shutil.rmtree(base / f"day{days}")
+    with open_store(base / "store.sqlite") as store:
+        follow(store, run_at(base, 3))
+        (row,) = find_inspections(store, HistoryFilter(verdicts=("PASS",)), limit=1)
+        frame = {"run_id": row.run_id, "source": row.source, "frame_id": row.frame_id}
+        add_feedback(store, answer="missed", who="m.weber", **frame)
+    os.utime(run_at(base, 3) / "inspections.jsonl", (1e9, 1e9))
+    config = tmp_path / "line.yaml"
+    limits = {"originals": {"days": 1}, "failures_days": 1e6}
+    output = {"dir": f"{base}/{{date}}/{{time}}"}
+    config.write_text(json.dumps({"output": output, "retention": limits}))
+    assert clean(["--config", str(config)]) == 0
+    answered = f"frame_{row.frame_id:08d}.png"
+    assert present(run_at(base, 3))["originals"] == sorted([*failures, answered])
+
+
 def test_a_size_removes_the_oldest_video_first(base: Path) -> None:
     size = find_segments(run_at(base, 1))[0].stat().st_size
     apply(base, {"video": {"max_gb": (size + 10) / 1e9}})
@@ -140,12 +177,15 @@ def test_a_size_of_the_logs_removes_whole_runs(base: Path) -> None:
     assert not (base / "day2").exists()
 
 
-def test_the_folders_of_a_session_are_removed_together(tmp_path: Path) -> None:
+def make_sessions(tmp_path: Path) -> Path:
+    """Two sessions of two sources each, which ended 9 days and 1 day ago."""
     write_products(tmp_path / "pictures", 2)
+    write_key(tmp_path / "key")
     source = {"source": {"uri": str(tmp_path / "pictures")}}
     values = {
         "engine": {"backend": "fake"},
         "output": {"dir": str(tmp_path / "runs" / "{number}"), "video": {"enabled": False}},
+        "evidence": {"key_file": str(tmp_path / "key")},
         "log": {"path": None},
         "sources": [{"name": name} | source for name in ("left", "right")],
     }
@@ -156,7 +196,11 @@ def test_the_folders_of_a_session_are_removed_together(tmp_path: Path) -> None:
     for number, days in (("0001", 9), ("0002", 1)):
         for log in (base / number).rglob("inspections.jsonl"):
             os.utime(log, (NOW - days * DAY, NOW - days * DAY))
-    write_key(tmp_path / "key")
+    return base
+
+
+def test_the_folders_of_a_session_are_removed_together(tmp_path: Path) -> None:
+    base = make_sessions(tmp_path)
     with sole_writer(base / "0001"):
         assert apply(base, {"logs": {"days": 5}}) == []
     done = apply(base, {"logs": {"days": 5}})
@@ -164,6 +208,33 @@ def test_the_folders_of_a_session_are_removed_together(tmp_path: Path) -> None:
     assert [path.name for path in base.iterdir() if path.is_dir()] == ["0002"]
     assert (base / "0002" / "summary.json").exists()
     assert len((base / "removed_runs.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_source_that_retention_removed_is_no_forgery(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = make_sessions(tmp_path)
+    session, key = base / "0001", ["--key", str(tmp_path / "key")]
+    for name in ("snapshots", "defects"):  # as of a source without failures
+        shutil.rmtree(session / "left" / name)
+    apply(base, {"logs": {"days": 5}, "failures_days": 30})
+    assert sorted(path.name for path in session.iterdir() if path.is_dir()) == ["right"]
+    capsys.readouterr()
+    assert verify([str(session), *key]) == 0
+    assert "left: removed by retention at 20" in capsys.readouterr().out
+    assert verify([str(session)]) == 9
+
+    record = base / "removed_runs.jsonl"
+    genuine = record.read_bytes()
+    record.unlink()
+    assert verify([str(session), *key]) == 8
+    assert "left/summary.json: missing" in capsys.readouterr().out
+    record.write_bytes(genuine.replace(b"older than 5 days", b"older than 4 days"))
+    assert verify([str(session), *key]) == 8
+    record.write_bytes(genuine)
+    shutil.rmtree(session / "right")
+    assert verify([str(session), *key]) == 8
+    assert "right/summary.json: missing" in capsys.readouterr().out
 
 
 def test_space_is_made_in_the_order_of_use(base: Path) -> None:
@@ -180,7 +251,14 @@ def test_space_is_made_in_the_order_of_use(base: Path) -> None:
     gone = {p for p in sizes if not p.exists()}
     video = find_segments(run_at(base, 2))[0].name
     assert gone == {*good, run_at(base, 3) / video, run_at(base, 3) / "annotated.m3u8"}
-    apply(base, {"min_free_gb": 1.0}, free=lambda _: free["bytes"])
+    # Another program may fill the disk, so the logs stay unless a key says otherwise.
+    everything = {"min_free_gb": 1.0}
+    apply(base, everything, free=lambda _: free["bytes"])
+    for days in (3, 2, 1):
+        assert present(run_at(base, days)) == {kind: [] for kind in KINDS}
+        assert (run_at(base, days) / "inspections.jsonl").exists()
+    everything["min_free_removes_logs"] = True
+    apply(base, everything, free=lambda _: free["bytes"])
     assert [path.name for path in base.iterdir() if path.is_dir()] == []
 
 
@@ -201,7 +279,7 @@ def test_links_are_not_followed(base: Path, signed: Path, tmp_path: Path) -> Non
     (run_at(base, 2) / "originals" / "frame_00000099.png").symlink_to(outside / "summary.json")
     before = {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()}
     limits = {kind: {"days": 0.1} for kind in (*KINDS, "logs")}
-    apply(base, limits | {"min_free_gb": 1e6})
+    apply(base, limits | {"min_free_gb": 1e6, "min_free_removes_logs": True})
     assert {path: path.read_bytes() for path in outside.rglob("*") if path.is_file()} == before
     assert not (base / "day3").exists()
 

@@ -12,7 +12,7 @@ from inspector.core.types import Verdict
 from inspector.store.alarms import acknowledge_alarm, find_alarms, is_release_locked, raise_alarm
 from inspector.store.audit import add_change, find_changes
 from inspector.store.database import Store
-from inspector.store.feedback import add_feedback, find_feedback
+from inspector.store.feedback import add_feedback, find_answered, find_feedback
 from inspector.store.filters import HistoryFilter
 from inspector.store.history import find_inspections
 from inspector.store.requests import (
@@ -97,6 +97,7 @@ def test_feedback_is_about_a_frame_and_the_last_answer_counts(store: Store, tmp_
     assert [(row.frame_id, row.feedback) for row in by_feedback] == [(2, "fine")]
     add_feedback(store, frame_id=0, answer="withdrawn", **place)
     assert [f.frame_id for f in find_feedback(store)] == [2]
+    assert find_answered(store) == {(place["run_id"], place["source"]): {2}}
     assert len(find_inspections(store, HistoryFilter(feedback="any"))) == 1
     for wrong, text in (
         ({"answer": "maybe"}, "an answer is fine, missed"),
