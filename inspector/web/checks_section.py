@@ -31,7 +31,7 @@ def checks_section(checks: Sequence[CheckState], visitor: Visitor) -> Markup | N
 
 def checks_version(checks: Sequence[CheckState]) -> str:
     """A text that changes when the section does."""
-    return ",".join(f"{c.name}.{c.state}.{c.task}.{c.last_utc}.{c.next_utc}" for c in checks)
+    return " ".join(f"{c.name}.{c.state}.{c.task}.{c.last_utc}.{c.next_utc}" for c in checks)
 
 
 def _check(check: CheckState, visitor: Visitor) -> Markup:

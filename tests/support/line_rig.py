@@ -108,7 +108,12 @@ class LineRig(threading.Thread):
 
     def wait_for_frames(self, count: int = 3) -> None:
         """Waits until every source of the current session has so many inspections."""
-        wait_for(lambda: all(s.inspected + s.errored >= count for s in self.line.state().sources))
+
+        def have_inspected() -> bool:
+            sources = self.line.state().sources
+            return bool(sources) and all(s.inspected + s.errored >= count for s in sources)
+
+        wait_for(have_inspected)
 
     def runs(self, source: str = "") -> list[RecordedRun]:
         """The runs of a source, the first one first."""

@@ -273,6 +273,7 @@ def test_the_modules_that_name_a_csv_file_are_known() -> None:
         "evaluation/result_files.py",  # writes by csv_row
         "examples/measure_mask.py",  # writes DefectMetrics.to_csv()
         "inspector/evidence/file_check.py",  # counts the rows of a table
+        "inspector/export/tables.py",  # writes by TableFile, which uses csv_row
         "inspector/outputs/folder.py",  # names of the files of CsvLogSink
         "learning/datasets/other_folders.py",  # recognises results of a run
         "learning/datasets/visa.py",  # reads the lists of VisA

@@ -35,13 +35,11 @@ def check_runs(runs: list[RecordedRun]) -> None:
 
 
 def change_often(rig: LineRig, seed: int, count: int) -> None:
-    """Changes a threshold at random times, at most until the sources have ended."""
+    """Changes a threshold at random times."""
     times = random.Random(seed)
     for number in range(count):
         time.sleep(0.1 * times.random())
-        if not rig.line.is_running:
-            return
-        rig.ask("thresholds", source=rig.source, image_threshold=10 + number)
+        assert rig.ask("thresholds", source=rig.source, image_threshold=10 + number).done
 
 
 def test_a_request_begins_a_new_run_between_two_frames(tmp_path: Path) -> None:
@@ -77,19 +75,21 @@ def test_a_request_begins_a_new_run_between_two_frames(tmp_path: Path) -> None:
 def test_every_frame_of_a_file_is_in_exactly_one_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = SyntheticSource.read
+    read, changed = SyntheticSource.read, threading.Event()
 
     def read_slowly(source: SyntheticSource) -> Frame | None:
-        time.sleep(4e-3)
+        """Nearly stops before the end of the file until all changes are made."""
+        changed.wait(4e-3 if source._next < 400 else 0.5)
         return read(source)
 
     monkeypatch.setattr(SyntheticSource, "read", read_slowly)
     with LineRig(write_line(tmp_path, source=FILE)) as rig:
-        change_often(rig, 7, 100)
+        change_often(rig, 7, 8)
+        changed.set()
         rig.join(60)
     assert (rig.code, rig.error) == (0, None)
     runs = rig.runs()
-    assert len(runs) > 3
+    assert len(runs) == 9
     check_runs(runs)
     times_s = [record["pts_s"] for run in runs for record in run.of_type("measured")]
     assert times_s == pytest.approx([number / 100 for number in range(500)])
