@@ -112,6 +112,11 @@ class Line:
         return () if self._session is None else self._session.runs
 
     @property
+    def unfinished_runs(self) -> Sequence[Run]:
+        """Those of the current session and of the sessions that end."""
+        return [*self.runs, *(run for session in self._ending for run in session.runs)]
+
+    @property
     def is_ending(self) -> bool:
         """Whether a signal or q ends the line."""
         return self._operator.stopping
