@@ -90,7 +90,8 @@ Describe = Callable[[Frame | BadFrame], tuple[str, float | None]]
 
 
 class InterruptionStage:
-    """An event stage that emits one event `health` with the first inspection of a run.
+    """An event stage that emits one event `health` with the first inspection. Runs that follow each
+    other may share it: the first one with a frame emits the event.
 
     describe: gives the sentence and the time in s. sentences: empty until then; a summary shows
     them as warnings.
@@ -100,11 +101,12 @@ class InterruptionStage:
 
     def __init__(self, describe: Describe) -> None:
         self.sentences: list[str] = []
-        self._describe: Describe | None = describe
+        self._describe: list[Describe] = [describe]
 
     def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
-        describe, self._describe = self._describe, None
-        if describe is None:
+        try:
+            describe = self._describe.pop()  # atomic: the run before may have a frame now, too
+        except IndexError:
             return inspection, ()
         frame = inspection.frame
         message, seconds = describe(frame)

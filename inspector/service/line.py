@@ -45,8 +45,8 @@ class Line:
 
     read: reads the configuration. The methods of LineView may be called on any thread; all others
     belong to the main thread. attendants: what works beside the sessions. desk: other parts add
-    their kinds of requests there. interruptions: see RunLink, for the first session. has_failed:
-    known at the end. Raises ConfigError.
+    their kinds of requests there. interruptions: see RunLink; a session gets those that have no
+    sentence yet. has_failed: known at the end. Raises ConfigError.
     """
 
     def __init__(self, read: Callable[[], Config]) -> None:
@@ -112,6 +112,11 @@ class Line:
         return () if self._session is None else self._session.runs
 
     @property
+    def unfinished_runs(self) -> Sequence[Run]:
+        """Those of the current session and of the sessions that end."""
+        return [*self.runs, *(run for session in self._ending for run in session.runs)]
+
+    @property
     def is_ending(self) -> bool:
         """Whether a signal or q ends the line."""
         return self._operator.stopping
@@ -138,8 +143,7 @@ class Line:
     def start(self, plan: Plan) -> None:
         """Opens the sources and starts a session. Raises the errors of Session."""
         self._report.note("starting")
-        link = RunLink(plan.recipe, interruptions=self.interruptions)
-        self.interruptions = {}
+        link = RunLink(plan.recipe, interruptions=self._unsaid_interruptions())
         config = self.config.compose(plan.base, plan.recipe, plan.settings)
         session: Session | None = None
         complete = False
@@ -174,8 +178,16 @@ class Line:
         assert self._preparation is None
         self._report.note("changing")
         self._preparation = Preparation(
-            plan, self.config, self._make_session, self._current_runs(), self._executor
+            plan,
+            self.config,
+            self._make_session,
+            self._current_runs(),
+            self._unsaid_interruptions(),
+            self._executor,
         )
+
+    def _unsaid_interruptions(self) -> dict[str, InterruptionStage]:
+        return {name: stage for name, stage in self.interruptions.items() if not stage.sentences}
 
     def stop_inspecting(self) -> None:
         """Closes the sources. Everything captured is still inspected. The line goes on."""

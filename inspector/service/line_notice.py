@@ -21,19 +21,19 @@ class LineNotice:
         line = self._line
         asked, self._reloads = line.reloads > self._reloads, line.reloads
         if line.is_ending:
-            self._notifier.stopping("the last frames are inspected")
+            self._notifier.stopping("the last frames are inspected", self._find_faults)
         elif not self._was_ready and not any(run.pipeline.stats.received for run in line.runs):
-            self._notifier.opening("the first frame has not arrived yet")
+            self._notifier.opening("the first frame has not arrived yet", self._find_faults)
         elif asked or (self._notifier.is_reloading and line.is_changing):
-            self._notifier.reloading("the configuration is read again")
+            self._notifier.reloading("the configuration is read again", self._find_faults)
         else:
             self._was_ready = True
             self._notifier.running(lambda: describe(line.state()), self._find_faults)
 
     def stop(self) -> None:
-        self._notifier.stopping("the results are being completed")
+        self._notifier.stopping("the results are being completed", self._find_faults)
 
     def _find_faults(self) -> list[object]:
         limit_s = self._notifier.watchdog_s
-        stuck = [run.pipeline.find_stuck_stage(limit_s) for run in self._line.runs]
+        stuck = [run.pipeline.find_stuck_stage(limit_s) for run in self._line.unfinished_runs]
         return [error for error in stuck if error is not None]

@@ -22,6 +22,9 @@ _EXTENSION_S: Final = 60.0
 build a TensorRT plan or to write a report."""
 
 
+FindFaults = Callable[[], Sequence[object]]
+
+
 class _Phase(Enum):
     """value: the message when the phase begins."""
 
@@ -36,7 +39,9 @@ class Notifier:
 
     Its methods must be called on each turn of the main loop. So a main loop that hangs sends
     nothing, and systemd restarts the process after watchdog_s. They send only what is due, and do
-    nothing without an address. They never wait and never raise.
+    nothing without an address. They never wait and never raise. find_faults: gives the reasons why
+    the program does not work; if there is one, the watchdog gets no message, and starting and
+    stopping get no more time.
 
     address: of the socket; None: nobody wants to know. watchdog_s: time without a message after
     which the process is killed; None: no limit.
@@ -60,31 +65,23 @@ class Notifier:
     def is_reloading(self) -> bool:
         return self._phase is _Phase.RELOADING
 
-    def opening(self, text: str) -> None:
+    def opening(self, text: str, find_faults: FindFaults = tuple) -> None:
         """The program opens its sources and engines, or waits for the first frame."""
-        self._tell(_Phase.OPENING, lambda: text)
+        self._tell(_Phase.OPENING, lambda: text, find_faults)
 
-    def running(
-        self, describe: Callable[[], str], find_faults: Callable[[], Sequence[object]] = tuple
-    ) -> None:
-        """Frames arrive. describe: gives one sentence. find_faults: gives the reasons why the
-        program does not work; if there is one, the watchdog gets no message."""
+    def running(self, describe: Callable[[], str], find_faults: FindFaults = tuple) -> None:
+        """Frames arrive. describe: gives one sentence."""
         self._tell(_Phase.RUNNING, describe, find_faults)
 
-    def reloading(self, text: str) -> None:
+    def reloading(self, text: str, find_faults: FindFaults = tuple) -> None:
         """The configuration is read again. The next call of running() ends this state."""
-        self._tell(_Phase.RELOADING, lambda: text)
+        self._tell(_Phase.RELOADING, lambda: text, find_faults)
 
-    def stopping(self, text: str) -> None:
+    def stopping(self, text: str, find_faults: FindFaults = tuple) -> None:
         """The last frames are inspected, and the results are completed."""
-        self._tell(_Phase.STOPPING, lambda: text)
+        self._tell(_Phase.STOPPING, lambda: text, find_faults)
 
-    def _tell(
-        self,
-        phase: _Phase,
-        describe: Callable[[], str],
-        find_faults: Callable[[], Sequence[object]] = tuple,
-    ) -> None:
+    def _tell(self, phase: _Phase, describe: Callable[[], str], find_faults: FindFaults) -> None:
         if self._socket is None:
             return
         now_s = now_ns() / 1e9

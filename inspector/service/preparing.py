@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from inspector.config import Config
 from inspector.core.errors import InspectorError
 from inspector.core.types import RunInfo
+from inspector.interruption import InterruptionStage
 from inspector.run_link import RunLink
 from inspector.service.line_config import LineConfig
 from inspector.service.settings import Settings
@@ -41,7 +42,7 @@ class Plan:
 class Preparation:
     """A session that opens in the background, until take() returns it.
 
-    before: the runs that it continues, by name of the source.
+    before: the runs that it continues, by name of the source. interruptions: see RunLink.
     """
 
     def __init__(
@@ -50,10 +51,13 @@ class Preparation:
         config: LineConfig,
         make: MakeSession,
         before: Mapping[str, RunInfo],
+        interruptions: Mapping[str, InterruptionStage],
         executor: Executor,
     ) -> None:
         self.plan = plan
-        self._link = RunLink(plan.recipe, before, plan.who, plan.why, check=plan.check)
+        self._link = RunLink(
+            plan.recipe, before, plan.who, plan.why, interruptions, check=plan.check
+        )
         self._config, self._make = config, make
         self._canceled = False
         self._future: Future[Session] = executor.submit(self._open)

@@ -71,7 +71,7 @@ class SharedSource:
             view = make(self, self._source, is_first=first)
             if first:
                 self._current = view
-                view.begin(0)
+                view.begin(0, view.count_lost())
             else:
                 self._next = view
         return view
@@ -89,11 +89,11 @@ class SharedSource:
         """The next item for this view; None at the end of the view."""
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._is_done(view) or self._may_read(view))
-                if self._is_done(view):
-                    return None
+                self._changed.wait_for(lambda: self._may_read(view) or self._has_left(view))
                 if (item := self._take(view)) is not None:
                     return item
+                if view.is_closed or view.has_passed:
+                    return None
                 if self._gives_nothing:
                     self._promote()
                     if self._end is not None and not self.is_closed:
@@ -142,8 +142,9 @@ class SharedSource:
         else:
             self._slot = item
 
-    def _is_done(self, view: "SourceView") -> bool:
-        return view.is_closed or view.has_passed
+    def _has_left(self, view: "SourceView") -> bool:
+        """A closed view that is the current one still gets the item that another reader reads."""
+        return (view.is_closed or view.has_passed) and view is not self._current
 
     def _may_read(self, view: "SourceView") -> bool:
         """A view that waits for its turn reads nothing, also when the source has ended."""
@@ -168,11 +169,12 @@ class SharedSource:
         if following is None or not following.has_turn or is_early:
             return
         assert self._current is not None
-        self._current.end()
+        lost = self._current.count_lost()
+        self._current.end(lost)
         self._current, self._next = following, None
         self._before += self._delivered
         self._delivered = 0
-        following.begin(self._before)
+        following.begin(self._before, lost)
         self._changed.notify_all()
 
 

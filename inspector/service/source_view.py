@@ -16,6 +16,8 @@ from inspector.core.protocols import (
 from inspector.core.types import BadFrame, Frame, SourceInfo
 
 Item = Frame | BadFrame
+Lost = tuple[int, Mapping[str, int]]
+"""Frames that a source dropped, and those that never reached it, by cause."""
 
 
 class SourceOwner(Protocol):
@@ -43,8 +45,8 @@ class SourceView:
         self.has_passed = False
         self.is_closed = False
         self._first_id = 0
-        self._from: tuple[int, Mapping[str, int]] | None = None
-        self._until: tuple[int, Mapping[str, int]] | None = None
+        self._from: Lost | None = None
+        self._until: Lost | None = None
 
     @property
     def info(self) -> SourceInfo:
@@ -64,7 +66,7 @@ class SourceView:
     def dropped(self) -> int:
         if self._from is None:
             return 0
-        return (self._until or self._counts())[0] - self._from[0]
+        return (self._until or self.count_lost())[0] - self._from[0]
 
     @property
     def connected(self) -> bool:
@@ -73,7 +75,7 @@ class SourceView:
     def missing(self) -> Mapping[str, int]:
         if self._from is None:
             return {}
-        before, now = self._from[1], (self._until or self._counts())[1]
+        before, now = self._from[1], (self._until or self.count_lost())[1]
         counts = {cause: count - before.get(cause, 0) for cause, count in now.items()}
         return {cause: count for cause, count in counts.items() if count > 0}
 
@@ -83,13 +85,14 @@ class SourceView:
     def close(self) -> None:
         self._owner.close_view(self)
 
-    def begin(self, delivered: int) -> None:
-        """delivered: number of items that the views before got."""
-        self._from = self._counts()
+    def begin(self, delivered: int, lost: Lost) -> None:
+        """delivered: number of items that the views before got. lost: see count_lost(); the view
+        before ends with the same counts, so that each lost frame is in exactly one view."""
+        self._from = lost
         self._first_id = delivered + self._from[0]
 
-    def end(self) -> None:
-        self._until = self._counts()
+    def end(self, lost: Lost) -> None:
+        self._until = lost
         self.has_passed = True
 
     def number(self, item: Item) -> Item:
@@ -99,8 +102,8 @@ class SourceView:
             return item
         return replace(item, frame_id=item.frame_id - self._first_id)
 
-    def _counts(self) -> tuple[int, Mapping[str, int]]:
-        """Frames that the source dropped, and those that never reached it, by cause."""
+    def count_lost(self) -> Lost:
+        """Since the source was opened."""
         source = self._source
         dropped = source.dropped if isinstance(source, BufferedSource) else 0
         return dropped, dict(source.missing()) if isinstance(source, CountsMissing) else {}

@@ -7,6 +7,7 @@ line was interrupted.
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from glob import escape, glob
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,7 @@ from loguru import logger
 
 from inspector.core.errors import ConfigError
 from inspector.core.files import read_small, write_whole
-from inspector.interruption import LastFrame, read_boot_id
+from inspector.interruption import LastFrame
 from inspector.outputs.folder import LOG, SUMMARY, find_runs
 from inspector.outputs.json_log import parse_record
 from inspector.outputs.records import Record
@@ -23,17 +24,23 @@ from inspector.outputs.run_folder import FIELDS
 
 FILE: Final = "line.json"
 
+
+@dataclass(frozen=True, slots=True)
+class MarkedRun:
+    """folder: of the run of one source. boot_id: of the machine when it ran; None if unknown."""
+
+    folder: Path
+    boot_id: str | None
+
+
 _LONGEST_TAIL: Final = 64 * 1024 * 1024
 
 
-def write_marker(folder: Path, runs: Mapping[str, Path]) -> None:
-    """Says that the line inspects. folder: of the store. runs: name of a source -> folder of its
-    run. Raises SinkError."""
-    values = {
-        "boot_id": read_boot_id(),
-        "runs": {name: str(path.absolute()) for name, path in runs.items()},
-    }
-    write_whole(folder / FILE, json.dumps(values).encode())
+def write_marker(folder: Path, runs: Mapping[str, MarkedRun]) -> None:
+    """Says that the line inspects. folder: of the store. runs: name of a source -> its last run
+    with frames. Raises SinkError."""
+    values = {name: [str(run.folder.absolute()), run.boot_id] for name, run in runs.items()}
+    write_whole(folder / FILE, json.dumps({"runs": values}).encode())
 
 
 def remove_marker(folder: Path) -> None:
@@ -41,13 +48,16 @@ def remove_marker(folder: Path) -> None:
     (folder / FILE).unlink(missing_ok=True)
 
 
-def find_interruption(folder: Path) -> dict[str, LastFrame]:
-    """The last frame of each source, if the process before did not end in order. folder: of the
-    store. It reads the beginning and the end of the logs only."""
+def read_marker(folder: Path) -> dict[str, MarkedRun]:
+    """As written by write_marker(), if the process before did not end in order. folder: of the
+    store."""
     path = folder / FILE
     try:
         values = json.loads(read_small(path))
-        runs = {str(name): Path(run) for name, run in values["runs"].items()}
+        return {
+            str(name): MarkedRun(Path(run), boot_id)
+            for name, (run, boot_id) in values["runs"].items()
+        }
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
@@ -55,8 +65,11 @@ def find_interruption(folder: Path) -> dict[str, LastFrame]:
             "{} cannot be read, so the time without inspection is unknown: {}", path, exc
         )
         return {}
-    boot_id = values.get("boot_id")
-    last = {name: read_last_frame(run, boot_id) for name, run in runs.items()}
+
+
+def find_interruption(runs: Mapping[str, MarkedRun]) -> dict[str, LastFrame]:
+    """The last frame of each source. It reads the beginning and the end of the logs only."""
+    last = {name: read_last_frame(run.folder, run.boot_id) for name, run in runs.items()}
     return {name: frame for name, frame in last.items() if frame is not None}
 
 

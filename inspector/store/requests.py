@@ -13,6 +13,10 @@ from inspector.store.database import Store
 EXPIRY_S: Final = 60.0
 """Age at which a request is not done any more when a line starts."""
 _POLL_S: Final = 0.05
+_NEWEST: Final = 5000
+"""Requests that stay in the store, with their answers."""
+_NEWEST_STATUS: Final = 100
+"""The same for those that only ask for the state; a health check sends them for years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +71,16 @@ def take_requests(store: Store) -> list[Request]:
 
 
 def answer_request(store: Store, number: int, *, done: bool, text: str) -> None:
-    """text: a sentence. Raises SinkError."""
+    """text: a sentence. Deletes old requests that are answered. Raises SinkError."""
     with store.transaction() as db:
         db.execute(
             "UPDATE requests SET state = ?, text = ? WHERE number = ?",
             ("done" if done else "refused", text, number),
+        )
+        db.execute(
+            "DELETE FROM requests WHERE state NOT IN ('waiting', 'taken') "
+            "AND number <= ? - CASE kind WHEN 'status' THEN ? ELSE ? END",
+            (number, _NEWEST_STATUS, _NEWEST),
         )
 
 

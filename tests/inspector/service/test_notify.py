@@ -76,6 +76,17 @@ def test_a_fault_stops_the_messages_for_the_watchdog_only(
     assert manager.drain() == [{"STATUS": "stuck"}]
 
 
+@pytest.mark.parametrize("phase", ["opening", "reloading", "stopping"])
+def test_a_fault_gives_no_more_time(manager: NotifySocket, at: list[float], phase: str) -> None:
+    notifier = take_notifier(environment(manager, WATCHDOG_USEC="2000000"))
+    tell = getattr(notifier, phase)
+    tell("at work")
+    assert "WATCHDOG" in manager.drain()[0]
+    at[0] += 5
+    tell("at work", lambda: ["stage output is stuck"])
+    assert manager.drain() == [{"STATUS": "at work"}]
+
+
 def test_the_variables_are_removed_for_child_processes(manager: NotifySocket) -> None:
     values = environment(manager, WATCHDOG_USEC="3", WATCHDOG_PID=str(os.getpid()))
     assert take_notifier(values).watchdog_s == 3e-6

@@ -1,17 +1,25 @@
 """Tests what a line says and leaves when it ends, stops or fails."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from line_rig import LineRig, wait_for, write_line
+from log_lines import warnings_of
 
 from inspector.config import load_config
 from inspector.core.errors import InspectorError
+from inspector.core.events import Event
+from inspector.core.types import Inspection
+from inspector.interruption import InterruptionStage
+from inspector.service import resuming as resuming_module
 from inspector.service.attending import attend
 from inspector.service.notify import Notifier
-from inspector.service.unfinished import FILE
+from inspector.service.resuming import Resuming
+from inspector.service.unfinished import FILE, MarkedRun, read_marker, write_marker
 from inspector.store.alarms import find_alarms
 from inspector.store.database import Store
 from tools.replay import main as replay
@@ -102,6 +110,92 @@ def test_after_an_error_the_next_start_says_how_long_nothing_was_inspected(
     assert (alarm.kind, alarm.source, alarm.text) == ("interrupted", "main", event["message"])
     assert not rig.marker.exists()
     assert replay([str(run.folder)]) == 0
+
+
+def test_a_run_after_a_change_says_what_the_run_before_could_not(config: Path) -> None:
+    sees = threading.Event()
+
+    class LateStage(InterruptionStage):
+        """The first run has no frame for it."""
+
+        def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
+            return super().see(inspection) if sees.is_set() else (inspection, ())
+
+    rig = LineRig(config)
+    rig.line.interruptions = {"main": LateStage(lambda frame: ("it was blind", 3.0))}
+    with rig:
+        rig.wait_for_frames()
+        assert rig.ask("reload").done
+        sees.set()
+        wait_for(lambda: not rig.line._unsaid_interruptions())
+        assert rig.ask("reload").done
+    events = [run.of_type("health") for run in rig.runs()]
+    assert [len(of_run) for of_run in events] == [0, 1, 0]
+
+
+class Camera:
+    """One source of a line, and the run that reads it."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.stats = SimpleNamespace(inspected=0, errored=0)
+        self.pipeline = SimpleNamespace(stats=self.stats)
+        self.info = SimpleNamespace(source_name=name, output_dir=folder / name)
+
+
+def test_a_camera_without_frames_keeps_its_run_in_the_marker(store: Store, tmp_path: Path) -> None:
+    folder = store.path.parent
+    before = {name: MarkedRun(tmp_path / "old" / name, "boot") for name in ("left", "right")}
+    write_marker(folder, before)
+    cameras = [Camera("left", tmp_path), Camera("right", tmp_path)]
+    line: Any = SimpleNamespace(runs=cameras, stop_is_asked=False, interruptions={})
+    resuming = Resuming(line, store, str(tmp_path / "none"))
+    resuming.turn()
+    assert read_marker(folder) == before
+    cameras[0].stats.inspected = 1
+    resuming.turn()
+    marked = read_marker(folder)
+    assert marked["right"] == before["right"]
+    assert marked["left"].folder == tmp_path / "left"
+    cameras[1].stats.errored = 1
+    resuming.turn()
+    assert read_marker(folder)["right"].folder == tmp_path / "right"
+
+
+def test_the_marker_waits_until_the_interruption_is_said(store: Store, tmp_path: Path) -> None:
+    write_marker(store.path.parent, {"left": MarkedRun(tmp_path / "old", "boot")})
+    camera = Camera("left", tmp_path)
+    camera.stats.inspected = 1
+    stage = InterruptionStage(lambda frame: ("it was blind", 3.0))
+    line: Any = SimpleNamespace(runs=[camera], stop_is_asked=False, interruptions={"left": stage})
+    resuming = Resuming(line, store, str(tmp_path / "none"))
+    resuming.turn()
+    assert read_marker(store.path.parent)["left"].folder == tmp_path / "old"
+    stage.sentences.append("it was blind")
+    resuming.turn()
+    assert read_marker(store.path.parent)["left"].folder == tmp_path / "left"
+
+
+def test_an_alarm_that_cannot_be_stored_is_tried_again(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line: Any = SimpleNamespace(runs=[], stop_is_asked=False, interruptions={})
+    resuming = Resuming(line, store, str(tmp_path / "none"))
+    stage = InterruptionStage(lambda frame: ("it was blind", 3.0))
+    stage.sentences.append("it was blind")
+    resuming._unreported = {"left": stage}
+    with store.transaction() as db:
+        db.execute("ALTER TABLE alarms RENAME TO gone")
+    with warnings_of() as lines:
+        resuming.turn()
+        monkeypatch.setattr(resuming_module, "_RETRY_S", 0.0)
+        resuming.turn()
+    assert sum("has no alarm about it yet" in text for text in lines) == 1
+    with store.transaction() as db:
+        db.execute("ALTER TABLE gone RENAME TO alarms")
+    resuming.turn()
+    resuming.turn()
+    (alarm,) = find_alarms(store)
+    assert (alarm.text, alarm.count, alarm.source) == ("it was blind", 1, "left")
 
 
 def test_a_selector_that_cannot_be_made_is_refused_before_the_line_starts(tmp_path: Path) -> None:

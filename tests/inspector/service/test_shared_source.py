@@ -175,6 +175,31 @@ def test_a_frame_that_arrives_while_the_source_is_closed_is_captured() -> None:
     assert len(reader.finish().items) == 1
 
 
+def test_a_frame_that_another_reader_gets_after_the_close_is_captured() -> None:
+    source = GatedSource(1)
+    source.close = lambda: None  # type: ignore[method-assign]  # it returns the frame after close()
+    shared = share(source)
+    old = Reader(shared.make_view())
+    source.reading.wait(20)
+    new = shared.make_view()
+    split(shared)
+    reader = Reader(new)
+    new.close()
+    source.allow()
+    assert (old.finish().items, len(reader.finish().items)) == ([], 1)
+
+
+def test_a_frame_that_waits_for_a_view_that_was_closed_is_captured() -> None:
+    shared = share(ListSource([frame(0)]))
+    old, new = shared.make_view(), shared.make_view()
+    split(shared)
+    shared._read_source()  # by the reader of the view before
+    new.close()
+    assert old.read() is None
+    assert new.read() is not None
+    assert new.read() is None
+
+
 def test_closing_the_source_ends_a_view_that_waits_for_its_turn() -> None:
     source = GatedSource(1)
     shared = share(source)
@@ -232,6 +257,24 @@ def test_a_frame_that_was_dropped_at_the_change_gives_no_negative_number() -> No
     split(shared)
     assert [new.read().frame_id for _ in range(2)] == [0, 2]
     assert (old.dropped, new.dropped) == (1, 0)
+
+
+def test_a_frame_that_is_dropped_during_the_change_is_in_one_view() -> None:
+    class DroppingSource(CountingSource):
+        """It drops a frame each time that the count is read."""
+
+        @property
+        def dropped(self) -> int:  # type: ignore[override]
+            self.reads = getattr(self, "reads", -1) + 1
+            return self.reads
+
+    source = DroppingSource([0, 1])
+    shared = share(source)
+    old, new = shared.make_view(), shared.make_view()
+    old.read()
+    split(shared)
+    assert old._until is not None
+    assert old._until == new._from
 
 
 def test_a_source_without_names_has_no_view_with_names() -> None:

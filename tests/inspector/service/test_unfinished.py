@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 from log_lines import warnings_of
 
-from inspector.interruption import LastFrame, measure_blind, read_boot_id
+from inspector.interruption import LastFrame, measure_blind
 from inspector.service.unfinished import (
     FILE,
+    MarkedRun,
     find_interruption,
     find_unfinished,
     read_last_frame,
+    read_marker,
     remove_marker,
     write_marker,
 )
@@ -97,16 +99,21 @@ def test_a_log_without_a_frame_and_without_a_header(tmp_path: Path) -> None:
 
 
 def test_the_marker_names_the_runs_of_a_line_that_did_not_end(tmp_path: Path) -> None:
-    assert find_interruption(tmp_path) == {}
+    assert read_marker(tmp_path) == {}
     for name in ("left", "right"):
         write_log(tmp_path / "run" / name, HEADER, frame(5))
-    write_marker(tmp_path, {name: tmp_path / "run" / name for name in ("left", "right", "gone")})
-    last = find_interruption(tmp_path)
+    runs = {
+        name: MarkedRun(tmp_path / "run" / name, f"boot of {name}")
+        for name in ("left", "right", "gone")
+    }
+    write_marker(tmp_path, runs)
+    assert read_marker(tmp_path) == runs
+    last = find_interruption(runs)
     assert set(last) == {"left", "right"}
-    assert last["left"].boot_id == read_boot_id()
+    assert last["left"].boot_id == "boot of left"
     remove_marker(tmp_path)
     remove_marker(tmp_path)
-    assert find_interruption(tmp_path) == {}
+    assert read_marker(tmp_path) == {}
 
 
 @pytest.mark.parametrize(
@@ -115,7 +122,7 @@ def test_the_marker_names_the_runs_of_a_line_that_did_not_end(tmp_path: Path) ->
 def test_a_damaged_marker_is_a_warning(tmp_path: Path, rubbish: bytes) -> None:
     (tmp_path / FILE).write_bytes(rubbish)
     with warnings_of() as lines:
-        assert find_interruption(tmp_path) == {}
+        assert read_marker(tmp_path) == {}
     assert len(lines) == 1
 
 

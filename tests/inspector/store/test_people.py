@@ -9,6 +9,7 @@ from store_runs import LogOfRun, follow, frame, frames, open_store, rows
 
 from inspector.core.errors import ConfigError, SinkError
 from inspector.core.types import Verdict
+from inspector.store import requests
 from inspector.store.alarms import acknowledge_alarm, find_alarms, is_release_locked, raise_alarm
 from inspector.store.audit import add_change, find_changes
 from inspector.store.database import Store
@@ -163,3 +164,21 @@ def test_old_requests_expire_when_a_line_starts(store: Store, age_s: int) -> Non
     assert expire_requests(store) == 1
     assert "ended before" in find_answer(store, new).text  # type: ignore[union-attr]
     assert rows(store, "SELECT COUNT(*) FROM requests") == [(2,)]
+
+
+def test_old_answered_requests_are_deleted_and_waiting_ones_are_not(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "_NEWEST", 10)
+    monkeypatch.setattr(requests, "_NEWEST_STATUS", 3)
+    waiting = add_request(store, "recipe", {}, who="x")
+    for kind in ("reload", *["status"] * 6):
+        answer_request(store, add_request(store, kind, {}, who="x"), done=True, text="yes")
+    kinds = "SELECT kind FROM requests ORDER BY number"
+    assert rows(store, kinds) == [("recipe",), ("reload",), *[("status",)] * 3]
+    for _ in range(10):
+        last = add_request(store, "status", {}, who="x")
+        answer_request(store, last, done=True, text="yes")
+    assert rows(store, kinds) == [("recipe",), *[("status",)] * 3]
+    assert find_answer(store, waiting) is None
+    assert find_answer(store, last) is not None

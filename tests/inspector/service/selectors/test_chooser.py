@@ -10,10 +10,12 @@ from motion_services import wait_for
 from recipe_line import RecipeLine, recipe_line
 
 from inspector.core.errors import ConfigError
+from inspector.service.selectors import chooser
 from inspector.service.selectors.chooser import Choice, RecipeChooser
 from inspector.service.selectors.kinds import SELECTORS, make_selectors
 from inspector.service.selectors.modbus import Debounce
 from inspector.service.selectors.mqtt import read_name
+from inspector.store.alarms import find_alarms
 from inspector.store.database import Store
 
 TABLE = {"0": None, "1": "bottle", "2": "cap"}
@@ -132,6 +134,65 @@ def test_a_store_that_fails_is_the_answer(line: RecipeLine) -> None:
     receiver.chooser.see_command("1")
     assert not receiver.wait(1)[0].done
     assert "requests" in receiver.choices[0].text
+
+
+def test_a_state_is_tried_again_until_the_line_uses_it(
+    line: RecipeLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chooser, "FIRST_PAUSE_S", 0.02)
+    recipes: list[str] = []
+    line._names = recipes
+    receiver = Receiver(line.store)
+    receiver.chooser.see_state("2")
+    wait_for(lambda: len(line.requests) >= 3)
+    assert [choice.done for choice in receiver.choices] == [False]
+    (alarm,) = find_alarms(line.store)
+    assert (alarm.kind, alarm.count) == ("recipe", 1)
+    assert "selects '2', which is not in use: there is no recipe cap" in alarm.text
+    recipes.append("cap")
+    assert receiver.wait(2)[1] == Choice("2", "cap", True, "cap is used")
+
+
+def test_another_value_ends_the_tries(line: RecipeLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chooser, "FIRST_PAUSE_S", 20.0)
+    line._names = ["bottle"]
+    receiver = Receiver(line.store)
+    receiver.chooser.see_state("2")
+    receiver.wait(1)
+    receiver.chooser.see_state("1")
+    assert [choice.done for choice in receiver.wait(2)] == [False, True]
+    assert line.names == ["cap", "bottle"]
+
+
+def test_a_state_that_expires_is_sent_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chooser, "ANSWER_S", 0.05)
+    monkeypatch.setattr(chooser, "FIRST_PAUSE_S", 0.02)
+    store = Store(tmp_path / "store.sqlite")
+    receiver = Receiver(store)
+    receiver.chooser.see_state("1")
+    assert "no line took the request" in receiver.wait(1)[0].text
+    line = RecipeLine(store)  # it starts after the request has expired
+    assert receiver.wait(2)[1].done
+    receiver.chooser.stop()
+    receiver.chooser.thread.join(10)
+    line.close()
+    store.close()
+
+
+def test_a_command_is_not_tried_again_and_raises_no_alarm(
+    line: RecipeLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chooser, "FIRST_PAUSE_S", 0.0)
+    line._names = ["bottle"]
+    receiver = Receiver(line.store)
+    receiver.chooser.see_command("2")
+    receiver.wait(1)
+    receiver.chooser.see_command("1")
+    receiver.wait(2)
+    assert line.names == ["cap", "bottle"]
+    assert find_alarms(line.store) == []
 
 
 def test_stop_ends_the_thread(line: RecipeLine) -> None:
