@@ -6,9 +6,11 @@ before the engine file is replaced, so a process that is killed leaves the old e
 one, and the next call completes the rest.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,7 +19,7 @@ from loguru import logger
 
 from engines.spec_file import file_hash, read_checked
 from inspector.core.clock import utc_now
-from inspector.core.errors import ConfigError, EngineError
+from inspector.core.errors import ConfigError, EngineError, InspectorError
 from inspector.core.files import sole_writer, write_whole
 from inspector.core.schema import build
 
@@ -28,7 +30,7 @@ PENDING: Final = "pending.json"
 RECORD: Final = ".fit"
 """Suffix of the fit record (learning.fit_record). It is exchanged together with its engine."""
 
-ACCEPT, UNDO = "accept", "undo"
+ACCEPT, UNDO, REDO = "accept", "undo", "redo"
 
 REFIT: Final = "refit"
 """Key in trained_on of a candidate: from which engine file it was made."""
@@ -36,8 +38,8 @@ REFIT: Final = "refit"
 
 @dataclass(frozen=True, slots=True)
 class EngineChange:
-    """One exchange of an engine file. action: accept or undo. old_sha256, new_sha256: of the file
-    before and after."""
+    """One exchange of an engine file. action: accept, undo, or redo (takes an undo back).
+    old_sha256, new_sha256: of the file before and after."""
 
     utc: str
     action: str
@@ -62,6 +64,18 @@ def history_folder(engine: Path) -> Path:
     return engine.with_name(engine.stem + HISTORY)
 
 
+@contextlib.contextmanager
+def _translate_errors() -> Iterator[None]:
+    """Raises EngineError for a file that cannot be read, written or removed."""
+    try:
+        yield
+    except InspectorError:  # some of them are an OSError
+        raise
+    except (OSError, UnicodeDecodeError) as exc:
+        raise EngineError(f"a file of the engine cannot be used: {exc}") from exc
+
+
+@_translate_errors()
 def accept_candidate(engine: Path, candidate: Path, who: str, why: str) -> EngineChange:
     """Puts the candidate in the place of the engine file. The candidate is gone afterwards.
 
@@ -87,10 +101,14 @@ def accept_candidate(engine: Path, candidate: Path, who: str, why: str) -> Engin
         _archive_record(engine, candidate, change.new_sha256)
         _replace(engine, content, change)
     for path in (candidate, candidate.with_suffix(RECORD)):
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as exc:  # the candidate is in use all the same
+            logger.warning("the accepted candidate {} cannot be removed: {}", path, exc.strerror)
     return change
 
 
+@_translate_errors()
 def undo_engine(engine: Path, who: str, why: str) -> EngineChange:
     """Brings back the file that the last accepted candidate replaced, byte for byte.
 
@@ -104,35 +122,58 @@ def undo_engine(engine: Path, who: str, why: str) -> EngineChange:
         raise ConfigError(f"there is nothing to undo: no accepted candidate replaced {engine}")
     with sole_writer(history_folder(engine)):
         changes = read_changes(engine)
-        former = _former(changes)
-        present = file_hash(engine)
-        if present != changes[-1].new_sha256:
-            raise ConfigError(
-                f"somebody changed {engine} after the last accepted candidate, so undoing would "
-                f"lose that change; the former files are in {history_folder(engine)}"
-            )
-        stored = _stored(engine, former[-1])
-        try:
-            content = stored.read_bytes()
-        except OSError as exc:
-            raise EngineError(f"the former engine {stored} cannot be read: {exc.strerror}") from exc
-        if _sha256(content) != former[-1]:
-            raise EngineError(f"the former engine {stored} is damaged: {engine} is not changed")
-        change = EngineChange(utc_now(), UNDO, who, why, present, former[-1])
-        _replace(engine, content, change)
+        return _bring_back(engine, changes[-1], UNDO, _former(changes)[-1], who, why)
+
+
+@_translate_errors()
+def redo_engine(engine: Path, who: str, why: str) -> EngineChange:
+    """Brings back the file that the last undo replaced, byte for byte. Raises ConfigError if the
+    last change is no undo, otherwise the errors of undo_engine()."""
+    _check_reason(who, why)
+    complete_change(engine)
+    changes = read_changes(engine)
+    if not changes or changes[-1].action != UNDO:
+        raise ConfigError(f"there is nothing to redo: the last change of {engine} is no undo")
+    with sole_writer(history_folder(engine)):
+        last = read_changes(engine)[-1]
+        return _bring_back(engine, last, REDO, last.old_sha256, who, why)
+
+
+def _bring_back(
+    engine: Path, last: EngineChange, action: str, sha256: str, who: str, why: str
+) -> EngineChange:
+    """Puts a file of the history in the place of the engine. last: the last change."""
+    present = file_hash(engine)
+    if present != last.new_sha256:
+        raise ConfigError(
+            f"somebody changed {engine} after the last {last.action}, so another exchange would "
+            f"lose that change; the former files are in {history_folder(engine)}"
+        )
+    stored = _stored(engine, sha256)
+    try:
+        content = stored.read_bytes()
+    except OSError as exc:
+        raise EngineError(f"the former engine {stored} cannot be read: {exc.strerror}") from exc
+    if _sha256(content) != sha256:
+        raise EngineError(f"the former engine {stored} is damaged: {engine} is not changed")
+    change = EngineChange(utc_now(), action, who, why, present, sha256)
+    _replace(engine, content, change)
     return change
 
 
+@_translate_errors()
 def complete_change(engine: Path) -> None:
     """Completes a change whose process was killed. Raises ConfigError while another process changes
-    the engine."""
+    the engine; EngineError if the disk fails."""
     if (history_folder(engine) / PENDING).exists():
         with sole_writer(history_folder(engine)):
             _complete(engine)
 
 
+@_translate_errors()
 def read_changes(engine: Path) -> list[EngineChange]:
-    """All changes, oldest first. Raises EngineError for a damaged list."""
+    """All changes, oldest first. Raises EngineError for a list that is damaged or cannot be
+    read."""
     path = history_folder(engine) / CHANGES
     if not path.exists():
         return []
@@ -143,7 +184,7 @@ def _former(changes: list[EngineChange]) -> list[str]:
     """Hashes of the files that can be brought back, the next one last."""
     former: list[str] = []
     for change in changes:
-        if change.action == ACCEPT:
+        if change.action != UNDO:
             former.append(change.old_sha256)
         elif former:
             former.pop()

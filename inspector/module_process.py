@@ -6,20 +6,26 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from inspector.core.errors import EngineError
+
 _PACKAGES: Final = Path(__file__).parents[1]
 
 
 def start_module(name: str, *arguments: str, stdin: int) -> "subprocess.Popen[str]":
     """Runs `python -m name`. Its stdout is a pipe, and a signal to this program does not reach it.
 
-    stdin: subprocess.DEVNULL or subprocess.PIPE.
+    stdin: subprocess.DEVNULL or subprocess.PIPE. Raises EngineError if the process cannot start.
     """
     path = os.pathsep.join([str(_PACKAGES), *filter(None, sys.path)])
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", name, *arguments],
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": path},
-        start_new_session=True,  # Ctrl-C in the terminal is for the parent only
-    )
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", name, *arguments],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env=os.environ | {"PYTHONPATH": path},
+            start_new_session=True,  # Ctrl-C in the terminal is for the parent only
+        )
+    except OSError as exc:
+        raise EngineError(f"the process {name} cannot start: {exc}") from exc

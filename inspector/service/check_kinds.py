@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from inspector.core.clock import ms_since, now_ns
-from inspector.core.errors import ConfigError
+from inspector.core.errors import ConfigError, InspectorError
 from inspector.outputs.folder import LOG
 from inspector.run import Run
 from inspector.service.check_options import FOLDER, PART_ID, RECIPE, CheckOptions
@@ -34,11 +34,11 @@ class FolderCheck(RoutineCheck):
         self._late = ""
 
     def turn(self) -> None:
-        if self._job is not None:
-            if (outcome := self._job.poll()) is not None:
-                if (self._job.folder / LOG).exists():
-                    self.line.store.follow(self._job.folder)
+        if (job := self._job) is not None:
+            if (outcome := job.poll()) is not None:
                 self._job = None
+                if (job.folder / LOG).exists():
+                    self.line.store.follow(job.folder)
                 self._end(outcome)
         elif (self._is_asked or self.is_due) and self._is_free():
             self._begin()
@@ -61,7 +61,7 @@ class FolderCheck(RoutineCheck):
             config = self.line.config.compose(plan.base, plan.recipe, plan.settings)
             content = None if last is None else last.content
             self._job = FolderJob(config, self.options, plan.recipe, content)
-        except ConfigError as exc:
+        except (InspectorError, OSError) as exc:
             text = f"the check could not be done: {exc}"
             self._end(CheckOutcome(passed=False, text=text))
 

@@ -16,6 +16,7 @@ from inspector.recovery import recover
 
 _PACKAGES: Final = Path(__file__).parents[2]
 _NICE: Final = 19
+_INCOMPLETE: Final = "not all interrupted runs were completed; `line-inspector recover` can do it"
 
 
 class Completion:
@@ -29,15 +30,21 @@ class Completion:
             return
         logger.info("interrupted runs whose results are being completed: {}", len(folders))
         path = os.pathsep.join([str(_PACKAGES), *filter(None, sys.path)])
-        self._process = process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "inspector.service.completing"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=os.environ | {"PYTHONPATH": path},
-            start_new_session=True,  # Ctrl-C in the terminal is for the line only
-        )
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "inspector.service.completing"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                env=os.environ | {"PYTHONPATH": path},
+                start_new_session=True,  # Ctrl-C in the terminal is for the line only
+            )
+        except OSError as exc:
+            logger.error("{}: no process for it can start: {}", _INCOMPLETE, exc)
+            return
+        self._process = process
         self.thread = threading.Thread(target=self._log, args=(process, folders), daemon=True)
         self.thread.start()
 
@@ -53,9 +60,7 @@ class Completion:
         for line in output.splitlines():
             logger.info("{}", line)
         if process.returncode and not self._closed:
-            logger.warning(
-                "not all interrupted runs were completed; `line-inspector recover` can do it"
-            )
+            logger.warning(_INCOMPLETE)
 
 
 def main() -> int:

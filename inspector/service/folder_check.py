@@ -9,7 +9,9 @@ from typing import Any, Final
 
 from inspector.config import Config, split_sources
 from inspector.core.clock import ms_since, now_ns
+from inspector.core.errors import DataError, InspectorError
 from inspector.core.records import new_run_id
+from inspector.core.schema import build
 from inspector.module_process import start_module
 from inspector.outputs.run_folder import base_folder, remove_empty, reserve_folder
 from inspector.service.check_options import CheckOptions
@@ -25,7 +27,8 @@ _DEFAULT: Final = asdict(Config())
 
 
 class FolderJob:
-    """A running process. folder: of its results. Raises ConfigError if they cannot be written.
+    """A running process. folder: of its results. Raises ConfigError if they cannot be written, and
+    InspectorError if the process cannot start.
 
     config: of the line, with recipe and settings. content: see CheckOrder.
     """
@@ -41,7 +44,11 @@ class FolderJob:
         self._began_ns = now_ns()
         values = check_config(config, options.source, self.folder)
         order = CheckOrder(values, options.name, recipe, options.folder, content)
-        self._process = start_module("inspector.service.check_pictures", stdin=subprocess.PIPE)
+        try:
+            self._process = start_module("inspector.service.check_pictures", stdin=subprocess.PIPE)
+        except InspectorError:
+            remove_empty(self._pattern, self.folder)
+            raise
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # poll() says that the process has ended
             self._process.stdin.write(json.dumps(asdict(order)))
@@ -61,7 +68,11 @@ class FolderJob:
         if self._process.returncode:
             text = f"the process of the check ended with code {self._process.returncode}"
             return CheckOutcome(passed=False, text=text)
-        return CheckOutcome(**json.loads(text))
+        try:
+            return build(CheckOutcome, json.loads(text), DataError, "the outcome")
+        except ValueError as exc:
+            text = f"the process of the check wrote no outcome: {exc}"
+            return CheckOutcome(passed=False, text=text)
 
     def stop(self) -> None:
         """Ends the process without an outcome."""

@@ -17,6 +17,7 @@ from inspector.config import Config, split_sources
 from inspector.core.cache import cache_folder
 from inspector.core.errors import ConfigError
 from inspector.core.files import write_whole
+from inspector.core.mode import OPEN
 from inspector.outputs.run_folder import base_folder
 from inspector.outputs.sender import QueueOptions
 from inspector.service.line_config import check_line
@@ -46,7 +47,8 @@ def program_words(config_file: Path) -> list[str]:
 
 
 def find_writable(config: Config, working_dir: Path, *, is_system: bool) -> list[Path]:
-    """The folders that a run writes: results, store, log, outboxes, checkpoints and plans."""
+    """The folders that a run writes: results, store, log, outboxes, checkpoints and plans; for a
+    line that is not locked also those of its engines, which refits and exchanges write."""
     entries = split_sources(config).values() if config.sources else [config]
     places: list[str | Path | None] = [
         base_folder(config.output.dir),
@@ -58,6 +60,9 @@ def find_writable(config: Config, working_dir: Path, *, is_system: bool) -> list
         queue = output.get("queue")
         places.append((queue if isinstance(queue, Mapping) else {}).get("dir", QueueOptions().dir))
     places += [entry.engine.plan_dir for entry in entries]
+    if config.is_line and config.mode == OPEN:
+        engines = [entry.engine.path for entry in entries]
+        places += [Path(path).parent for path in engines if path is not None]
     if not is_system:  # a unit of the system has a cache under /var/cache
         places.append(cache_folder())
     absolute = {Path(os.path.abspath(working_dir / place)) for place in places if place is not None}

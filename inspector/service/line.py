@@ -141,7 +141,8 @@ class Line:
         return self._preparation is not None or self._sources.is_handing_over
 
     def start(self, plan: Plan) -> None:
-        """Opens the sources and starts a session. Raises the errors of Session."""
+        """Opens the sources and starts a session. Raises the errors of Session, and if somebody
+        asked for it also the first error of an engine or an output that cannot be opened."""
         self._report.note("starting")
         link = RunLink(plan.recipe, interruptions=self._unsaid_interruptions())
         config = self.config.compose(plan.base, plan.recipe, plan.settings)
@@ -150,6 +151,8 @@ class Line:
         try:
             session = self._make_session(config, link)
             session.open(partial(self._wait_for_engine, session))
+            if plan.request is not None and not (session.is_ready or self._operator.signals):
+                raise InspectorError("an engine or an output cannot be opened")
             session.start()
             complete = True
         finally:
@@ -284,6 +287,8 @@ class Line:
                 self._save(plan, session)
         except InspectorError as exc:
             text = f"nothing was changed: {exc}"
+            if not self.is_running:
+                self._sources.close()  # the preparation may have opened one again
             self._report.note("running" if self.is_running else "stopped", text)
             self.desk.answer(plan, done=False, text=text)
             return

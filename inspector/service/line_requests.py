@@ -108,7 +108,7 @@ class RequestDesk:
         """Reads the configuration again, without a request."""
         try:
             self._change(self._plan_reload(None, PROGRAM, "SIGHUP"))
-        except ConfigError as exc:
+        except (InspectorError, OSError) as exc:
             logger.error("SIGHUP: {}", exc)
 
     def rotate(self) -> None:
@@ -125,8 +125,8 @@ class RequestDesk:
         if plan.undo is not None and not done:
             try:
                 plan.undo()
-            except InspectorError as exc:
-                text = f"{text}; {exc}"
+            except (InspectorError, OSError) as exc:
+                text = f"{text}; but this could not be taken back: {exc}"
         if plan.request is not None:
             self._line.store.answer(plan.request, done=done, text=text)
         if done:
@@ -142,7 +142,7 @@ class RequestDesk:
             if request.kind in TEACHING:
                 check_open(self._line.plan.base.mode)
             do(request)
-        except InspectorError as exc:
+        except (InspectorError, OSError) as exc:
             self._refuse(request, str(exc))
 
     def _refuse(self, request: Request, text: str) -> None:
@@ -222,8 +222,9 @@ class RequestDesk:
         plan = self._plan(request, reply.text, undo=reply.undo, check=reply.check)
         if reply.renews and self._line.is_running:
             self._line.change(plan)
-        else:
-            self.answer(plan, done=True, text=reply.text)
+            return
+        text = f"{reply.text} from the next start on" if reply.renews else reply.text
+        self.answer(plan, done=True, text=text)
 
     def _status(self, request: Request) -> None:
         self._line.store.answer(request, done=True, text=describe(self._line.state()))

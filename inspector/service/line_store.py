@@ -13,7 +13,7 @@ from inspector.core.files import sole_writer
 from inspector.core.types import RunInfo
 from inspector.outputs.run_folder import base_folder
 from inspector.run_link import find_changes
-from inspector.store.alarms import acknowledge_alarm, is_release_locked
+from inspector.store.alarms import acknowledge_alarm, is_release_locked, raise_alarm
 from inspector.store.audit import add_change
 from inspector.store.database import Store
 from inspector.store.follower import Follower
@@ -41,6 +41,7 @@ class LineStore:
         self.store = Store(path, thorough=True)
         self._follower: Follower | None = None
         self._failure: str | None = None
+        self._follower_failure: str | None = None
         expire_requests(self.store)
         if config.store.enabled or config.web.port is not None:
             most = config.store.max_inspections
@@ -60,6 +61,7 @@ class LineStore:
     def take(self) -> list[Request]:
         """The requests since the last call."""
         try:
+            self._report_follower()
             requests = take_requests(self.store)
         except SinkError as exc:
             self._note(exc)
@@ -112,6 +114,14 @@ class LineStore:
             self._follower.stop()
         self.store.close()
         self._lock.close()
+
+    def _report_follower(self) -> None:
+        """Raises SinkError; it is then tried again."""
+        failure = None if self._follower is None else self._follower.failure
+        if failure is not None and failure != self._follower_failure:
+            text = f"the store does not get the inspections, the logs are complete: {failure}"
+            raise_alarm(self.store, kind="store", text=text)
+        self._follower_failure = failure
 
     def _note(self, exc: SinkError) -> None:
         if self._failure is None:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 
+from loguru import logger
+
 from inspector.config import Config
-from inspector.core.errors import InspectorError
+from inspector.core.errors import InspectorError, StageError
 from inspector.core.types import RunInfo
 from inspector.interruption import InterruptionStage
 from inspector.run_link import RunLink
@@ -71,9 +73,13 @@ class Preparation:
         self._canceled = True
 
     def take(self) -> Session:
-        """Waits until the session can start. Raises the errors of Session, and the first error of
-        an engine or an output that cannot be opened; nothing of the session is left then but what
-        its outputs had written."""
+        """Waits until the session can start. Raises the errors of Session, the first error of an
+        engine or an output that cannot be opened, and StageError for an unexpected error; nothing
+        of the session is left then but what its outputs had written."""
+        error = self._future.exception()
+        if isinstance(error, Exception) and not isinstance(error, InspectorError):
+            logger.opt(exception=error).error("the next session cannot be prepared")
+            raise StageError("preparation", (), error) from error
         session = self._future.result()
         if self._canceled:
             discard(session, None)

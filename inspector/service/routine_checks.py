@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from loguru import logger
-
 from inspector.core.clock import ms_since, now_ns
-from inspector.core.errors import ConfigError, SinkError
+from inspector.core.errors import ConfigError
 from inspector.core.schema import build, suggest
+from inspector.service.attendants import Guard
 from inspector.service.check_kinds import make_check
 from inspector.service.check_options import FOLDER
 from inspector.service.line_requests import Reply
@@ -36,7 +35,7 @@ class RoutineChecks:
             make_check(options, line, self._is_free) for options in line.config.base.checks
         ]
         self._turned_ns = 0
-        self._failure: str | None = None
+        self._guards = [Guard(f"check {check.options.name}") for check in self._checks]
         line.desk.add_kind("check", self._start)
         line.attendants.add(self)
 
@@ -52,17 +51,12 @@ class RoutineChecks:
         is_time = ms_since(self._turned_ns) > 1000 * _PERIOD_S
         if is_time:
             self._turned_ns = now_ns()
-        try:
-            for check in self._checks:
-                # A check that is running sees each state of the line.
-                if is_time or check.phase == RUNNING:
+        for check, guard in zip(self._checks, self._guards, strict=True):
+            # A check that is running sees each state of the line.
+            if is_time or check.phase == RUNNING:
+                with guard.survive():
                     check.save()
                     check.turn()
-            self._failure = None
-        except SinkError as exc:
-            if self._failure is None:
-                logger.error("the routine checks cannot go on: {}", exc)
-            self._failure = str(exc)
 
     def stop(self) -> None:
         for check in self._checks:

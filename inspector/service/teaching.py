@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from loguru import logger
 
-from engines.engine_changes import accept_candidate, engine_of, undo_engine
+from engines.engine_changes import accept_candidate, engine_of, redo_engine, undo_engine
 from inspector.config import split_sources
 from inspector.core.errors import ConfigError
 from inspector.core.schema import build
@@ -90,7 +90,11 @@ class Teaching:
     def _undo(self, request: Request) -> Reply:
         engine = self._find_engine(request)
         undo_engine(engine, request.who, request.why or "")
-        return Reply(f"the former {engine} is in use again", renews=True)
+
+        def undo() -> None:
+            redo_engine(engine, PROGRAM, "the line cannot begin with the former engine")
+
+        return Reply(f"the former {engine} is in use again", renews=True, undo=undo)
 
     def _find_engine(self, request: Request) -> Path:
         named = build(EngineArguments, request.arguments, ConfigError, request.kind).engine

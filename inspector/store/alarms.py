@@ -1,10 +1,14 @@
 """Alarms: they stay open until a person acknowledges them by name."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from inspector.core.clock import utc_text, wall_ms
 from inspector.core.errors import ConfigError
 from inspector.store.database import Store
+
+_MOST: Final = 2**63 - 1
+"""Largest integer of SQLite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ def acknowledge_alarm(store: Store, number: int, *, who: str, note: str | None =
     already; SinkError if the disk fails."""
     if not who.strip():
         raise ConfigError("an alarm is acknowledged by name: say who does it")
+    if not 0 < number <= _MOST:
+        raise ConfigError("the alarm cannot be acknowledged: there is no such alarm")
     with store.transaction() as db:
         changed = db.execute(
             "UPDATE alarms SET acknowledged_ms = ?, who = ?, note = ? "

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engines.engine_changes import candidate_path
+from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import EngineError
 from inspector.core.mode import check_open
 from inspector.teaching.options import TeachingOptions
@@ -37,30 +38,40 @@ class RefitOutcome:
 
 
 class RefitProcess:
-    """A refit that works in another process. Use it from one thread."""
+    """A refit that works in another process. Use it from one thread. Raises EngineError if it
+    cannot start."""
 
-    def __init__(self, engine: Path, arguments: Sequence[str]) -> None:
+    def __init__(self, engine: Path, arguments: Sequence[str], limit_s: float) -> None:
         self._candidate = candidate_path(engine)
         self._json = self._candidate.with_suffix(".json")
         self._log = self._candidate.with_suffix(".log")
+        self._limit_s, self._began_ns = limit_s, now_ns()
+        self._outcome: RefitOutcome | None = None
         path = os.pathsep.join([str(_PACKAGES), *filter(None, sys.path)])
-        with self._log.open("wb") as log:  # a full pipe would stop the process
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "tools", "refit", str(engine), *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
-                start_new_session=True,  # Ctrl-C in the terminal is for the parent only
-            )
+        try:
+            with self._log.open("wb") as log:  # a full pipe would stop the process
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "tools", "refit", str(engine), *arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
+                    start_new_session=True,  # Ctrl-C in the terminal is for the parent only
+                )
+        except OSError as exc:
+            raise EngineError(f"the refit of {engine} cannot start: {exc}") from exc
         if hasattr(os, "setpriority"):
             os.setpriority(os.PRIO_PROCESS, self._process.pid, PRIORITY)
-        self._outcome: RefitOutcome | None = None
 
     def poll(self) -> RefitOutcome | None:
-        """The outcome; None while the refit works."""
+        """The outcome; None while the refit works. A refit that works longer than limit_s is ended
+        without a candidate."""
         if self._outcome is None and self._process.poll() is not None:
             self._outcome = self._read()
+        elif self._outcome is None and ms_since(self._began_ns) > 1000 * self._limit_s:
+            self.stop()
+            text = f"the refit was not done within {self._limit_s / 60:g} min (teaching.minutes)"
+            self._outcome = RefitOutcome(False, text)
         return self._outcome
 
     def wait(self, timeout_s: float | None = None) -> RefitOutcome:
@@ -79,10 +90,13 @@ class RefitProcess:
         self._process.wait()
 
     def _read(self) -> RefitOutcome:
-        text = self._log.read_text(encoding="utf-8", errors="replace").strip()[-MOST_TEXT:]
-        if self._process.returncode != 0:
-            return RefitOutcome(False, text or f"it ended with code {self._process.returncode}")
-        result = json.loads(self._json.read_text(encoding="utf-8"))
+        try:
+            text = self._log.read_text(encoding="utf-8", errors="replace").strip()[-MOST_TEXT:]
+            if self._process.returncode != 0:
+                return RefitOutcome(False, text or f"it ended with code {self._process.returncode}")
+            result = json.loads(self._json.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as exc:
+            return RefitOutcome(False, f"the result of the refit cannot be read: {exc}")
         return RefitOutcome(
             True, text, self._candidate, self._candidate.with_suffix(".html"), result
         )
@@ -99,7 +113,7 @@ def start_refit(
     """Starts `line-inspector refit` for the engine.
 
     store: its answers "fine" and "missed" are used. normal: more pictures of good product. Raises
-    ConfigError in the mode locked.
+    ConfigError in the mode locked, and EngineError if no process can start.
     """
     check_open(mode)
     # The mode was checked here; the working folder may have the configuration of another line.
@@ -111,4 +125,4 @@ def start_refit(
         arguments += ["--normal", *named]
     if options.full:
         arguments.append("--full")
-    return RefitProcess(engine, arguments)
+    return RefitProcess(engine, arguments, 60 * options.minutes)

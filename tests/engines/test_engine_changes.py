@@ -10,6 +10,9 @@ import pytest
 from engines import engine_changes
 from engines.engine_changes import (
     ACCEPT,
+    CHANGES,
+    PENDING,
+    REDO,
     REFIT,
     UNDO,
     accept_candidate,
@@ -18,6 +21,7 @@ from engines.engine_changes import (
     engine_of,
     history_folder,
     read_changes,
+    redo_engine,
     undo_engine,
 )
 from engines.spec_file import file_hash, read_engine, write_engine
@@ -210,3 +214,45 @@ def test_the_names_of_the_files_follow_from_the_engine(tmp_path):
     assert engine_of(candidate_path(engine)) == engine
     assert engine_of(engine) == engine
     assert history_folder(engine).name == "bolt.history"
+
+
+def test_an_undo_is_taken_back(engine):
+    accept_candidate(engine, propose(engine, "second"), "Ann", "new batch")
+    second = engine.read_bytes()
+    with pytest.raises(ConfigError, match="nothing to redo"):
+        redo_engine(engine, "Ann", "too early")
+    undo_engine(engine, "Ann", "wrong")
+    first = engine.read_bytes()
+    redo_engine(engine, "Ann", "it was right")
+    assert engine.read_bytes() == second
+    assert engine.with_suffix(".fit").read_text() == "record of second"
+    undo_engine(engine, "Ann", "wrong after all")
+    assert engine.read_bytes() == first
+    actions = [change.action for change in read_changes(engine)]
+    assert actions == [ACCEPT, UNDO, REDO, UNDO]
+
+
+def test_an_accepted_candidate_that_cannot_be_removed_is_in_use(engine, monkeypatch):
+    candidate = propose(engine, "second")
+    content = candidate.read_bytes()
+    unlink = Path.unlink
+
+    def refuse(path, missing_ok=False):
+        if path == candidate:
+            raise PermissionError(13, "Permission denied", str(path))
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    accept_candidate(engine, candidate, "Ann", "new batch")
+    assert engine.read_bytes() == content
+    assert [change.action for change in read_changes(engine)] == [ACCEPT]
+
+
+@pytest.mark.parametrize("name", [CHANGES, PENDING])
+def test_a_file_of_the_history_that_cannot_be_read_is_named(engine, name):
+    accept_candidate(engine, propose(engine, "second"), "Ann", "new batch")
+    path = history_folder(engine) / name
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    with pytest.raises(EngineError, match=f"cannot be used.*{name}"):
+        undo_engine(engine, "Ann", "wrong")

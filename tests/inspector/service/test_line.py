@@ -93,7 +93,9 @@ def test_every_frame_of_a_file_is_in_exactly_one_run(
     check_runs(runs)
     times_s = [record["pts_s"] for run in runs for record in run.of_type("measured")]
     assert times_s == pytest.approx([number / 100 for number in range(500)])
-    assert [run.summary["status"] for run in runs] == ["stopped"] * (len(runs) - 1) + ["finished"]
+    # A change that the end of the file interrupts may leave a run without a frame.
+    statuses = [run.summary["status"] for run in runs if run.summary["captured"]]
+    assert statuses == ["stopped"] * (len(statuses) - 1) + ["finished"]
 
 
 def test_every_frame_of_live_sources_is_in_exactly_one_run(

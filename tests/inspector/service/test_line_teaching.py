@@ -12,6 +12,7 @@ from line_rig import LIVE, LineRig, wait_for, write_line
 
 from engines.engine_changes import candidate_path, read_changes
 from engines.spec_file import file_hash, read_engine, read_spec, write_engine
+from inspector.core.errors import EngineError
 from inspector.service.teaching import Teaching
 from inspector.store.audit import find_changes
 from learning.fit_record import fit_record_path
@@ -132,3 +133,22 @@ def test_a_failed_refit_is_in_the_audit_trail(rig, engine):
     store = rig.line.store.store
     wait_for(lambda: find_changes(store), 60)
     assert find_changes(store)[0].new == "error: nothing to refit: no new good picture"
+
+
+def test_an_undo_that_the_line_cannot_begin_with_is_taken_back(rig, engine, monkeypatch):
+    spec, model = read_engine(engine)
+    made_from = {"refit": {"engine_sha256": file_hash(engine)}}
+    spec = dataclasses.replace(spec, trained_on=spec.trained_on | made_from)
+    write_engine(candidate_path(engine), model, spec)
+    assert rig.ask("accept_engine", candidate=str(candidate_path(engine))).done
+    second = engine.read_bytes()
+
+    def refuse(*_):
+        raise EngineError("no memory is free")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.line, "_make_session", refuse)
+        answer = rig.ask("undo_engine")
+    assert (answer.done, answer.text) == (False, "nothing was changed: no memory is free")
+    assert engine.read_bytes() == second
+    assert [change.action for change in read_changes(engine)] == ["accept", "undo", "redo"]

@@ -186,3 +186,10 @@ def test_a_different_unit_stays_without_force(tmp_path: Path) -> None:
     assert place.read_text() == "first"
     assert write_unit(place, "second", force=True)
     assert place.read_text() == "second"
+
+
+@pytest.mark.parametrize(("mode", "is_writable"), [("open", True), ("locked", False)])
+def test_a_line_writes_beside_its_engines_unless_it_is_locked(mode: str, is_writable: bool) -> None:
+    values = {"engine": {"path": "engines/bolt.onnx"}, "service": {"enabled": True}, "mode": mode}
+    folders = find_writable(make_config(values), Path("/w"), is_system=True)
+    assert (Path("/w/engines") in folders) == is_writable

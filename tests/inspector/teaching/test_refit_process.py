@@ -79,3 +79,26 @@ def test_a_locked_line_starts_none(engine, pictures):
     with pytest.raises(ConfigError, match="the mode is locked"):
         start_refit(engine, mode="locked", options=TeachingOptions(), normal=[pictures])
     assert not engine.with_name("parts.candidate.log").exists()
+
+
+def test_a_refit_that_cannot_write_its_log_has_a_sentence(engine):
+    engine.with_name("parts.candidate.log").mkdir()
+    with pytest.raises(EngineError, match=r"cannot start: .*parts\.candidate\.log"):
+        start_refit(engine, mode="open", options=TeachingOptions())
+
+
+def test_a_refit_has_a_time_limit(engine, pictures):
+    options = TeachingOptions(minutes=1e-6)
+    outcome = start_refit(engine, mode="open", options=options, normal=[pictures]).poll()
+    assert (outcome.done, outcome.candidate) == (False, None)
+    assert outcome.text == "the refit was not done within 1e-06 min (teaching.minutes)"
+
+
+def test_a_result_that_cannot_be_read_is_a_failed_refit(engine, monkeypatch):
+    process = start_refit(engine, mode="open", options=TeachingOptions())
+    process._process.wait()
+    monkeypatch.setattr(process._process, "returncode", 0)
+    engine.with_name("parts.candidate.json").write_text("{")
+    outcome = process.poll()
+    assert not outcome.done
+    assert outcome.text.startswith("the result of the refit cannot be read")
