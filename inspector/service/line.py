@@ -138,7 +138,10 @@ class Line:
     def start(self, plan: Plan) -> None:
         """Opens the sources and starts a session. Raises the errors of Session."""
         self._report.note("starting")
-        link = RunLink(plan.recipe, interruptions=self.interruptions)
+        former, (who, why) = self.store.last_runs, self.store.find_askers()
+        link = RunLink(
+            plan.recipe, who=who, why=why, interruptions=self.interruptions, former=former
+        )
         self.interruptions = {}
         config = self.config.compose(plan.base, plan.recipe, plan.settings)
         session: Session | None = None
@@ -155,6 +158,8 @@ class Line:
                 if session is not None:
                     discard(session, sys.exception())
         self._begin(session, plan)
+        infos = [run.info for run in session.runs]
+        self.store.record_changes(former, infos, who=who, why=why)
 
     def _wait_for_engine(self, session: Session) -> None:
         self.attendants.turn()
@@ -251,6 +256,8 @@ class Line:
         self.stop_is_asked = False
         self._rotated_ns = now_ns()
         self.store.follow(session.folder)
+        if plan.check is None:
+            self.store.last_runs = self._current_runs()
         if self._progress is not None:
             self._progress.close()
         self._progress = ProgressBar([(r.info.source, r.pipeline.stats) for r in session.runs])
