@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from inspector.build import open_source
@@ -29,6 +30,7 @@ from inspector.service.line_state import LineState, Watch
 from inspector.service.line_store import LineStore, store_path
 from inspector.service.options import END
 from inspector.service.preparing import Plan, Preparation, discard
+from inspector.service.recipes import check_last_recipe
 from inspector.service.routine_checks import RoutineChecks
 from inspector.service.settings import FILE, read_settings, write_settings
 from inspector.service.shared_source import SharedSources
@@ -55,6 +57,8 @@ class Line:
         self._operator = OperatorInput(show=base.window.show)
         self._settings_file = store_path(base).parent / FILE
         settings = read_settings(self._settings_file)
+        if base.recipes.dir and settings.recipe and not base.recipes.start:
+            check_last_recipe(Path(base.recipes.dir), settings.recipe, self._settings_file)
         self.store = LineStore(base)
         recipe = None if base.recipes.dir is None else base.recipes.start or settings.recipe
         self.plan = Plan(base, recipe, settings, PROGRAM, "start", "the line is started")

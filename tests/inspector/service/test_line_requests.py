@@ -107,6 +107,11 @@ def test_another_source_needs_a_new_start_of_the_program(tmp_path: Path) -> None
         ("recipe", {"name": "lid"}, "there are no recipes: set recipes.dir"),
         ("acknowledge", {"alarm": 99}, "there is no such alarm"),
         ("acknowledge", {}, "missing key acknowledge.alarm"),
+        (
+            "thresholds",
+            {"source": "main", "image_threshold": 8, "expected": {"image_threshold": 3.0}},
+            "the image threshold changed since this page was loaded",
+        ),
         ("stop", {"when": "now"}, "unknown key stop.when"),
     ],
 )
@@ -265,8 +270,9 @@ def test_the_command_explains_what_it_cannot_send(
     assert ask([*config, "status"]) == 2
     assert "has the line ever run?" in capsys.readouterr().err
     with LineRig(Path(config[1])):
-        assert ask([*config, "thresholds", "--image", "high"]) == 2
-        assert "a threshold is a number or default" in capsys.readouterr().err
+        for text in ("high", "nan", "inf"):
+            assert ask([*config, "thresholds", "--image", text]) == 2
+            assert "a threshold is a number or default" in capsys.readouterr().err
         assert ask([*config, "thresholds"]) == 2
         assert ask([*config, "status"]) == 0
         out = capsys.readouterr().out
