@@ -39,8 +39,9 @@ class RecordedLink:
 class RunLink:
     """recipe_id: name of the recipe; None without recipes. before: name of a source -> its run
     before; empty for the first run. former: those with which a run is compared that does not
-    continue them, because the sources were closed in between. who, why: of the change between the two. interruptions: name of
-    a source -> the stage that says how long it was not inspected before this run. check: name of
+    continue them, because the sources were closed in between. who, why: of the change between the
+    two. interruptions: name of a source -> the stage that says how long it was not inspected
+    before this run. check: name of
     the routine check that the run is; None in production. recorded: None unless a run is judged
     again."""
 
