@@ -30,8 +30,8 @@ def test_a_line_stops_and_starts_again(tmp_path: Path) -> None:
         rig.wait_for_frames()
         assert rig.ask("stop").done
         wait_for(lambda: (rig.runs()[0].folder / "summary.json").exists())
-        state = rig.line.state()
-        assert (state.state, state.sources[0].state) == ("stopped", "stopped")
+        wait_for(lambda: rig.line.state().sources[0].state == "stopped")
+        assert rig.line.state().state == "stopped"
         assert rig.ask("stop").text == "the line is stopped already"
         assert rig.ask("thresholds", source="main", image_threshold=7.5).text == (
             "the thresholds of main are changed from the next start on"
