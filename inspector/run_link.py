@@ -1,5 +1,6 @@
 """How a run follows the run before it: its recipe, and the settings that changed in between."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
@@ -37,8 +38,10 @@ class RecordedLink:
 @dataclass(frozen=True, slots=True)
 class RunLink:
     """recipe_id: name of the recipe; None without recipes. before: name of a source -> its run
-    before; empty for the first run. who, why: of the change between the two. interruptions: name of
-    a source -> the stage that says how long it was not inspected before this run. check: name of
+    before; empty for the first run. former: those with which a run is compared that does not
+    continue them, because the sources were closed in between. who, why: of the change between the
+    two. interruptions: name of a source -> the stage that says how long it was not inspected
+    before this run. check: name of
     the routine check that the run is; None in production. recorded: None unless a run is judged
     again."""
 
@@ -49,6 +52,7 @@ class RunLink:
     interruptions: Mapping[str, InterruptionStage] = field(default_factory=dict)
     check: str | None = None
     recorded: RecordedLink | None = None
+    former: Mapping[str, RunInfo] = field(default_factory=dict)
 
     def continued(self, source: str) -> dict[str, str] | None:
         """See RunInfo.continues."""
@@ -61,7 +65,7 @@ class RunLink:
         """The settings that differ from the run before; none for the first run."""
         if self.recorded is not None:
             return self.recorded.changes
-        before = self.before.get(run.source_name)
+        before = self.before.get(run.source_name) or self.former.get(run.source_name)
         pairs = {} if before is None else find_changes(before, run)
         return [SettingChange(key, *pair, self.who, self.why) for key, pair in pairs.items()]
 
@@ -101,7 +105,8 @@ def find_changes(before: RunInfo, run: RunInfo) -> dict[str, tuple[Any, Any]]:
     Thresholds are those in effect. The key `recipe` is the name of the recipe; engine.sha256 and
     calibration.sha256 are the hashes of the files.
     """
-    old, new = flatten(before.config), flatten(run.config)
+    # A configuration from a log has lists, where that of a run has tuples.
+    old, new = (flatten(json.loads(json.dumps(info.config))) for info in (before, run))
     for values, info in ((old, before), (new, run)):
         values |= {
             "recipe": info.recipe_id,

@@ -2,6 +2,7 @@
 
 import argparse
 import getpass
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,9 +72,12 @@ def _values(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise ConfigError(f"a threshold is a number or {DEFAULT}, not {text!r:.40}") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise ConfigError(f"a threshold is a number or {DEFAULT}, not {text!r:.40}")
+    return number
 
 
 def _parser() -> CommandParser:

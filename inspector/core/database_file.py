@@ -37,7 +37,12 @@ class DatabaseFile:
         """Creates the file under another name first, so that an empty file always means damage.
         Does nothing if the file exists."""
         part = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
-        part.unlink(missing_ok=True)
+        try:
+            part.unlink(missing_ok=True)
+            part.touch()
+        except OSError as exc:
+            place = self.path.parent
+            raise self.error(f"the folder {place} cannot be written: {exc.strerror}") from exc
         with contextlib.closing(self.connect(part)) as db:
             db.execute(f"PRAGMA page_size = {PAGE}")
             db.execute("BEGIN")

@@ -69,9 +69,12 @@ class CheckOptions:
 
 
 def check_entries(entries: Sequence[CheckOptions], sources: Sequence[str], *, stored: bool) -> None:
-    """sources: names of the list of sources. stored: store.enabled. Raises ConfigError."""
+    """sources: names of the list of sources. stored: whether the store reads the logs. Raises
+    ConfigError."""
     if entries and not stored:
-        raise ConfigError("checks: the results are kept in the store; set store.enabled")
+        raise ConfigError(
+            "checks: the results are kept in the store; set store.enabled or web.port"
+        )
     names: set[str] = set()
     for entry in entries:
         place = f"checks, {entry.name}"

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from inspector.build import open_source
@@ -29,6 +30,7 @@ from inspector.service.line_state import LineState, Watch
 from inspector.service.line_store import LineStore, store_path
 from inspector.service.options import END
 from inspector.service.preparing import Plan, Preparation, discard
+from inspector.service.recipes import check_last_recipe
 from inspector.service.routine_checks import RoutineChecks
 from inspector.service.settings import FILE, read_settings, write_settings
 from inspector.service.shared_source import SharedSources
@@ -55,6 +57,8 @@ class Line:
         self._operator = OperatorInput(show=base.window.show)
         self._settings_file = store_path(base).parent / FILE
         settings = read_settings(self._settings_file)
+        if base.recipes.dir and settings.recipe and not base.recipes.start:
+            check_last_recipe(Path(base.recipes.dir), settings.recipe, self._settings_file)
         self.store = LineStore(base)
         recipe = None if base.recipes.dir is None else base.recipes.start or settings.recipe
         self.plan = Plan(base, recipe, settings, PROGRAM, "start", "the line is started")
@@ -144,7 +148,10 @@ class Line:
         """Opens the sources and starts a session. Raises the errors of Session, and if somebody
         asked for it also the first error of an engine or an output that cannot be opened."""
         self._report.note("starting")
-        link = RunLink(plan.recipe, interruptions=self._unsaid_interruptions())
+        former, (who, why) = self.store.last_runs, self.store.find_askers()
+        link = RunLink(
+            plan.recipe, who=who, why=why, interruptions=self._unsaid_interruptions(), former=former
+        )
         config = self.config.compose(plan.base, plan.recipe, plan.settings)
         session: Session | None = None
         complete = False
@@ -162,6 +169,8 @@ class Line:
                 if session is not None:
                     discard(session, sys.exception())
         self._begin(session, plan)
+        infos = [run.info for run in session.runs]
+        self.store.record_changes(former, infos, who=who, why=why)
 
     def _wait_for_engine(self, session: Session) -> None:
         self.attendants.turn()
@@ -266,6 +275,8 @@ class Line:
         self.stop_is_asked = False
         self._rotated_ns = now_ns()
         self.store.follow(session.folder)
+        if plan.check is None:
+            self.store.last_runs = self._current_runs()
         if self._progress is not None:
             self._progress.close()
         self._progress = ProgressBar([(r.info.source, r.pipeline.stats) for r in session.runs])

@@ -114,7 +114,7 @@ def check_line(config: Config) -> None:
     if config.recipes.dir is None and config.recipes.start is not None:
         raise ConfigError("recipes.start needs recipes.dir, the folder of the recipes")
     names = [entry.name for entry in config.sources]
-    check_entries(config.checks, names, stored=config.store.enabled)
+    check_entries(config.checks, names, stored=config.store.enabled or config.web.port is not None)
     for name, part in split_sources(config).items() if config.sources else ((SINGLE, config),):
         if part.source.uri is None:
             place = "source.uri" if name == SINGLE else f"sources, {name}: source.uri"

@@ -16,6 +16,7 @@ from inspector.core.schema import build
 from inspector.service.line_state import describe
 from inspector.service.preparing import Plan
 from inspector.service.settings import ThresholdSetting
+from inspector.service.stale_requests import refuse_stale
 from inspector.store.requests import Request
 
 if TYPE_CHECKING:
@@ -141,7 +142,11 @@ class RequestDesk:
                 raise ConfigError(f"this line cannot do {request.kind!r:.70}")
             if request.kind in TEACHING:
                 check_open(self._line.plan.base.mode)
-            do(request)
+            do(
+                refuse_stale(request, self._line.state())
+                if "expected" in request.arguments
+                else request
+            )
         except (InspectorError, OSError) as exc:
             self._refuse(request, str(exc))
 

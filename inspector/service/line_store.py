@@ -10,9 +10,10 @@ from loguru import logger
 from inspector.config import Config
 from inspector.core.errors import SinkError
 from inspector.core.files import sole_writer
-from inspector.core.types import RunInfo
+from inspector.core.types import SINGLE, RunInfo
 from inspector.outputs.run_folder import base_folder
 from inspector.run_link import find_changes
+from inspector.service.last_runs import UNKNOWN, find_askers, find_last_runs
 from inspector.store.alarms import acknowledge_alarm, is_release_locked, raise_alarm
 from inspector.store.audit import add_change
 from inspector.store.database import Store
@@ -31,7 +32,10 @@ def store_path(config: Config) -> Path:
 
 class LineStore:
     """A disk that fails does not stop the inspection: there are no requests then, with one line in
-    the log. Raises ConfigError if the store cannot be opened, or if another line uses it."""
+    the log. Raises ConfigError if the store cannot be opened, or if another line uses it.
+
+    last_runs: name of a source -> its last run in production.
+    """
 
     def __init__(self, config: Config) -> None:
         path = store_path(config)
@@ -43,6 +47,8 @@ class LineStore:
         self._failure: str | None = None
         self._follower_failure: str | None = None
         expire_requests(self.store)
+        names = [entry.name for entry in config.sources] or [SINGLE]
+        self.last_runs: Mapping[str, RunInfo] = find_last_runs(self.store, names)
         if config.store.enabled or config.web.port is not None:
             most = config.store.max_inspections
             self._follower = Follower(self.store, max_inspections=most)
@@ -87,6 +93,14 @@ class LineStore:
         except SinkError as exc:
             self._note(exc)
 
+    def find_askers(self) -> tuple[str, str | None]:
+        """Who asked for changes since the last runs began, and why."""
+        try:
+            return find_askers(self.store, self.last_runs)
+        except SinkError as exc:
+            self._note(exc)
+            return UNKNOWN, None
+
     def record_changes(
         self,
         before: Mapping[str, RunInfo],
@@ -96,9 +110,9 @@ class LineStore:
         why: str | None,
     ) -> None:
         """Adds each setting that differs between two runs to the audit trail. before: by name of
-        the source. A change of all sources is one entry."""
+        the source; a source without one is left out. A change of all sources is one entry."""
         entries: dict[str, list[tuple[str, Any, Any]]] = {}
-        for info in after:
+        for info in [info for info in after if info.source_name in before]:
             for key, (old, new) in find_changes(before[info.source_name], info).items():
                 entries.setdefault(key, []).append((info.source_name, old, new))
         for key, changes in entries.items():

@@ -31,6 +31,15 @@ def list_recipes(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(filter(_NAME.fullmatch, names), key=natural_key))
 
 
+def check_last_recipe(folder: Path, name: str, settings: Path) -> None:
+    """name: of the last recipe, from the file `settings`. Raises ConfigError if it is missing."""
+    if name not in list_recipes(folder):
+        raise ConfigError(
+            f"{name} was the last recipe ({settings}), but it is not in {folder} any more: put it "
+            "back, set recipes.start, or remove the line `recipe` of that file"
+        )
+
+
 def read_recipe(folder: Path, name: str) -> dict[str, Any]:
     """The sections of a recipe as plain values. Raises ConfigError with a sentence if the name
     cannot be used, or if the file is missing, empty or no recipe."""

@@ -184,7 +184,7 @@ class Desk:
     async def log_in(self, request: Request) -> Response:
         client = client_address(request.scope)
         if (refusal := refuse_early(self.access, client)) is not None:
-            return refusal
+            return self._show_pause(request, refusal) if _is_form(request) else refusal
         fields = await read_fields(request, self.access)
         next_path = local_path(text_field(fields, "next"))
         secret = str(fields.get("secret", ""))
@@ -194,6 +194,14 @@ class Desk:
         response = RedirectResponse(next_path, HTTPStatus.SEE_OTHER)
         set_session(response, session, secure=request.url.scheme == "https")
         return response
+
+    def _show_pause(self, request: Request, refusal: Response) -> Response:
+        seconds = refusal.headers["retry-after"]
+        problem = f"Too many failed logins. Try again in {seconds} s."
+        shown = self._login_page(request, "/", problem)
+        shown.status_code = refusal.status_code
+        shown.headers["retry-after"] = seconds
+        return shown
 
     async def log_out(self, request: Request) -> Response:
         await read_fields(request, self.access)

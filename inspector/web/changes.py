@@ -33,6 +33,13 @@ ARGUMENTS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Kind of a request -> its arguments."""
 
+EXPECTED: Final[dict[str, tuple[str, ...]]] = {
+    "thresholds": ("recipe", "image_threshold", "pixel_threshold"),
+    "accept_engine": ("candidate_sha256", "engine_sha256"),
+    "undo_engine": ("engine_sha256",),
+}
+"""Kind of a request -> what the page showed. The fields begin with expected_ and are optional."""
+
 LOCKED_KINDS: Final = ("thresholds", "refit", "accept_engine", "undo_engine")
 """Kinds that a locked line refuses."""
 
@@ -63,12 +70,16 @@ def read_request(fields: Mapping[str, Any], line: LineView) -> ChangeRequest:
     if not isinstance(values, Mapping):
         raise FieldError("arguments must be a JSON object.")
     arguments = {name: _argument(values, name) for name in ARGUMENTS[kind]}
+    if any(isinstance(value, float) and value < 0 for value in arguments.values()):
+        raise FieldError("A threshold must be 0 or above.")
     missing = [name for name, value in arguments.items() if value in (None, "")]
     if kind == "thresholds" and missing != list(_NUMBERS):
         arguments = {name: value for name, value in arguments.items() if name not in missing}
         missing = [name for name in missing if name not in _NUMBERS]
     if missing:
         raise FieldError(f"{missing[0]} is missing.")
+    if expected := _read_expected(values, kind):
+        arguments["expected"] = expected
     return ChangeRequest(kind, arguments, _who(fields), text_field(fields, "why") or None)
 
 
@@ -96,6 +107,18 @@ def give_feedback(store: Store, fields: Mapping[str, Any], line: LineView) -> No
         who=_who(fields),
         note=text_field(fields, "note") or None,
     )
+
+
+def _read_expected(values: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """An empty text means that the page showed none."""
+    expected: dict[str, Any] = {}
+    for name in EXPECTED.get(kind, ()):
+        field = f"expected_{name}"
+        if field in values:
+            is_number = name in _NUMBERS
+            read = number_field(values, field) if is_number else text_field(values, field) or None
+            expected[name] = read
+    return expected
 
 
 def _argument(values: Mapping[str, Any], name: str) -> Any:

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from inspector.report.markup import Markup, element
+from inspector.core.clock import utc_ms, wall_ms
+from inspector.report.markup import Child, Markup, element, join
 from inspector.service.check_options import PART_ID
 from inspector.service.line_state import CheckState
 from inspector.web.layout import (
@@ -29,6 +30,15 @@ def checks_section(checks: Sequence[CheckState], visitor: Visitor) -> Markup | N
     )
 
 
+def _next(check: CheckState) -> Child:
+    if check.next_utc is None:
+        return "on request"
+    time = time_text(check.next_utc)
+    if utc_ms(check.next_utc) > wall_ms():
+        return time
+    return join(element("span", "due", class_="badge fail"), " since ", time)
+
+
 def checks_version(checks: Sequence[CheckState]) -> str:
     """A text that changes when the section does."""
     return " ".join(f"{c.name}.{c.state}.{c.task}.{c.last_utc}.{c.next_utc}" for c in checks)
@@ -48,7 +58,7 @@ def _check(check: CheckState, visitor: Visitor) -> Markup:
                 ("State", check.state),
                 ("Last result (UTC)", time_text(check.last_utc) if check.last_utc else None),
                 ("Seen", check.last_text),
-                ("Next (UTC)", time_text(check.next_utc) if check.next_utc else "on request"),
+                ("Next (UTC)", _next(check)),
             )
         ),
         request_form(

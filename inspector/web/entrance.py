@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from inspector.web.access import SESSION_S, Access
-from inspector.web.fields import FieldError, parse_form, parse_json
+from inspector.web.fields import MOST_CHARACTERS, FieldError, parse_form, parse_json
 from inspector.web.layout import Visitor, address
 
 COOKIE: Final = "desk_session"
@@ -64,12 +64,16 @@ def _ask_to_log_in(scope: Scope) -> Response:
     path: str = scope["path"]
     if path.startswith("/api/") or scope["method"] == "POST":
         return JSONResponse({"error": "Log in first, or send the token."}, HTTPStatus.UNAUTHORIZED)
-    return RedirectResponse(address("/login", next=path), HTTPStatus.SEE_OTHER)
+    query = scope["query_string"].decode("latin-1")
+    next_path = f"{path}?{query}" if query else path
+    return RedirectResponse(
+        address("/login", next=next_path[:MOST_CHARACTERS]), HTTPStatus.SEE_OTHER
+    )
 
 
 def visitor_of(request: Request, access: Access) -> Visitor:
     session = request.state.session
-    return Visitor(access.form_key(session), access.user or "", can_log_out=bool(session))
+    return Visitor(access.form_key(session), can_log_out=bool(session))
 
 
 async def read_fields(request: Request, access: Access) -> dict[str, Any]:

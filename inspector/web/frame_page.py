@@ -49,8 +49,8 @@ def frame_parts(
         element("p", reason) if reason else None,
         _pictures(row),
         _facts(row),
-        _defects(defects),
         _feedback(row, feedback, visitor, locked=locked),
+        _defects(defects),
     ]
 
 
@@ -108,7 +108,7 @@ def _defects(defects: Sequence[Mapping[str, Any]]) -> Markup:
     if not defects:
         return note("No defect is outlined in this frame.")
     unit = defects[0]["unit"]
-    area_unit = "mm2" if unit == "mm" else "px"
+    area_unit = "mm2" if unit == "mm" else "px2"
     return element(
         "section",
         element("h2", "Defects"),
@@ -143,8 +143,8 @@ def size_with_u(defect: Mapping[str, Any], name: str) -> str:
     if size is None:
         return "-"
     if standard is None:
-        return f"{size:.3g} (U not known)"
-    return f"{size:.3g} ± {COVERAGE_FACTOR * standard:.2g}"
+        return f"{number(size, 3)} (U not known)"
+    return f"{number(size, 3)} ± {number(COVERAGE_FACTOR * standard, 2)}"
 
 
 def _feedback(

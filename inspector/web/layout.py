@@ -22,11 +22,10 @@ LOCKED_NOTE: Final = "This line is locked (mode: locked), so this cannot be chan
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who looks at a page. form_key: goes into every form. name: for the fields with the name of
-    the visitor. can_log_out: whether the visitor has logged in."""
+    """Who looks at a page. form_key: goes into every form. can_log_out: whether the visitor
+    has logged in."""
 
     form_key: str
-    name: str = ""
     can_log_out: bool = False
 
 
@@ -126,6 +125,12 @@ def field(label: str, name: str, **attributes: object) -> Markup:
     return element("label", element("span", label), element("input", name=name, **attributes))
 
 
+def hidden_fields(**values: object) -> list[Markup]:
+    return [
+        element("input", type="hidden", name=name, value=value) for name, value in values.items()
+    ]
+
+
 def who_field(visitor: Visitor, *, disabled: bool = False) -> Markup:
     return field(
         "Your name",
@@ -133,7 +138,6 @@ def who_field(visitor: Visitor, *, disabled: bool = False) -> Markup:
         required="",
         maxlength="80",
         autocomplete="name",
-        value=visitor.name or None,
         data_remember="name",
         disabled="" if disabled else None,
     )
@@ -206,8 +210,10 @@ def address(path: str, *parts: object, **query: object) -> str:
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """A number with this many significant digits; a dash for None."""
-    return "-" if value is None else f"{value:.{digits}g}"
+    """A number with this many significant digits, large ones as whole numbers; a dash for None."""
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
 
 
 def time_text(wall_time_utc: str | None) -> Markup:

@@ -40,7 +40,7 @@ def live_parts(
     return [
         element("noscript", note("Without JavaScript, load this page again to see new figures.")),
         _status(state, live_version(state, alarms, failures)),
-        _alarms(alarms, visitor),
+        _alarms(alarms, visitor, is_locked=state.release_locked),
         element(
             "div",
             *(_camera(source, shown=source.name in shown) for source in state.sources),
@@ -75,10 +75,11 @@ def _status(state: LineState, version: str) -> Markup:
     )
 
 
-def _alarms(alarms: Sequence[Alarm], visitor: Visitor) -> Markup:
+def _alarms(alarms: Sequence[Alarm], visitor: Visitor, *, is_locked: bool) -> Markup:
     items = [_alarm(alarm, visitor) for alarm in alarms]
     return element(
         "section",
+        element("p", element("span", "Release locked", class_="badge fail")) if is_locked else None,
         element("h2", f"Alarms ({len(alarms)})") if alarms else None,
         element("ul", *items, class_="alarms") if items else None,
         id="alarms",
@@ -122,13 +123,16 @@ def _camera(source: SourceState, *, shown: bool) -> Markup:
             "h2",
             source.name,
             " ",
-            element("span", figures["state"], class_="badge", data_figure="state"),
+            element(
+                "span", figures["state"], class_=f"badge {figures['state']}", data_figure="state"
+            ),
+            " ",
+            _verdict(figures["verdict"]),
         ),
         element("p", figures["problem"], class_="problem", data_figure="problem"),
         _picture(source.name, shown=shown),
         facts(
             (
-                ("Last verdict", _verdict(figures["verdict"])),
                 ("Last frame", figure("frame")),
                 ("PASS", figure("passed")),
                 ("FAIL", figure("failed")),
@@ -149,7 +153,7 @@ def _camera(source: SourceState, *, shown: bool) -> Markup:
 
 
 def _verdict(word: str) -> Markup:
-    return element("span", word, class_=f"badge {word.lower()}", data_figure="verdict")
+    return element("span", word, class_=f"badge verdict {word.lower()}", data_figure="verdict")
 
 
 def _picture(name: str, *, shown: bool) -> Markup:
@@ -197,6 +201,7 @@ def _failure(row: InspectionRow) -> Markup:
             "a",
             picture,
             element("span", verdict_badge(row.verdict), f" {row.source}, frame {row.frame_id}"),
+            element("span", time_text(row.wall_time_utc), " UTC", class_="note"),
             element("span", size_text(row), class_="note"),
             href=frame_address(row),
         ),
@@ -213,15 +218,21 @@ def size_text(row: InspectionRow) -> str:
     return f"{count}, longest {number(row.worst_length, 3)} {row.size_unit}"
 
 
+def _list_recipes(state: LineState) -> list[tuple[str, str]]:
+    """The empty choice is there while no recipe is in use."""
+    choices = [(name, name) for name in state.recipes]
+    return choices if state.recipe else [("", "choose a recipe"), *choices]
+
+
 def _controls(state: LineState, visitor: Visitor) -> Markup:
-    stopped = state.state == "stopped"
+    stopped = state.state in ("stopped", "ended")
     who, why = who_field(visitor), why_field()
     product = note("No recipes are set up (recipes.dir).")
     if state.recipes:
         product = request_form(
             "recipe",
             visitor,
-            select("Recipe", "name", ((name, name) for name in state.recipes), state.recipe or ""),
+            select("Recipe", "name", _list_recipes(state), state.recipe or ""),
             who,
             why,
             button("Change the product"),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from engines.engine_changes import candidate_path, read_changes
+from engines.spec_file import file_hash
 from inspector.core.errors import EngineError
 from inspector.report.markup import Child, Markup, element
 from inspector.service.line_state import LineState
@@ -15,6 +16,7 @@ from inspector.web.layout import (
     Visitor,
     address,
     button,
+    hidden_fields,
     note,
     number,
     request_form,
@@ -73,11 +75,15 @@ def _engine(engine: Path, cameras: list[str], visitor: Visitor, *, locked: bool)
     has_candidate = candidate.is_file()
     changes = read_changes(engine)
 
+    present = {"expected_engine_sha256": file_hash(engine)} if engine.is_file() else {}
+    if has_candidate:
+        present["expected_candidate_sha256"] = file_hash(candidate)
+
     def ask(kind: str, name: str, path: Path, text: str, *, plain: bool = False) -> Markup:
         return request_form(
             kind,
             visitor,
-            element("input", type="hidden", name=name, value=path),
+            *hidden_fields(**{name: path}, **present),
             who_field(visitor, disabled=locked),
             why_field(disabled=locked),
             button(text, plain=plain, disabled=locked),

@@ -15,6 +15,7 @@ from inspector.web.layout import (
     button,
     facts,
     field,
+    hidden_fields,
     note,
     number,
     request_form,
@@ -57,6 +58,7 @@ def threshold_parts(
     new_image: float | None,
     new_pixel: float | None,
     locked: bool,
+    recipe: str | None = None,
 ) -> list[Child]:
     """frames: the last ones of the source, in any order. new_image, new_pixel: the thresholds that
     are tried; None for the current ones."""
@@ -84,7 +86,9 @@ def threshold_parts(
         element("p", "What a new pixel threshold changes cannot be computed from the log.")
         if new_pixel is not None
         else None,
-        _save_form(source, visitor, new_image, new_pixel, back) if changed and not locked else None,
+        _save_form(source, visitor, new_image, new_pixel, back, recipe)
+        if changed and not locked
+        else None,
     ]
 
 
@@ -220,6 +224,7 @@ def _save_form(
     new_image: float | None,
     new_pixel: float | None,
     back: str,
+    recipe: str | None,
 ) -> Markup:
     values = {"image_threshold": new_image, "pixel_threshold": new_pixel}
     texts = [
@@ -236,6 +241,11 @@ def _save_form(
                 element("input", type="hidden", name=name, value=repr(value))
                 for name, value in values.items()
                 if value is not None
+            ),
+            *hidden_fields(
+                expected_recipe=recipe or "",
+                expected_image_threshold=repr(source.image_threshold),
+                expected_pixel_threshold=repr(source.pixel_threshold),
             ),
             who_field(visitor),
             why_field(),

@@ -38,7 +38,8 @@ function showFigures(state) {
     for (const [name, text] of Object.entries(source.figures)) {
       const element = card.querySelector(`[data-figure="${name}"]`);
       setText(element, text);
-      if (element && name === "verdict") element.className = `badge ${text.toLowerCase()}`;
+      if (element && name === "verdict") element.className = `badge verdict ${text.toLowerCase()}`;
+      if (element && name === "state") element.className = `badge ${text}`;
     }
   }
 }

@@ -12,6 +12,7 @@ from calibration.scale import from_scale
 from calibration.store import save_calibration
 from inspector.core.errors import ConfigError
 from inspector.service.recipes import list_recipes, read_recipe
+from inspector.service.settings import Settings, write_settings
 
 
 def write_recipes(folder: Path, **recipes: dict[str, Any] | str) -> Path:
@@ -150,6 +151,15 @@ def test_a_line_does_not_start_with_another_recipe_than_the_last_one(tmp_path: P
     rig.start()
     rig.join(20)
     assert "there is no recipe lib" in str(rig.error)
+
+
+def test_a_last_recipe_that_was_removed_is_named_as_such(tmp_path: Path) -> None:
+    recipes = {"dir": str(write_recipes(tmp_path, **LIMITS))}
+    config = write_line(tmp_path, recipes=recipes)
+    (tmp_path / "runs").mkdir()
+    write_settings(tmp_path / "runs" / "settings.yaml", Settings(recipe="gone"))
+    with pytest.raises(ConfigError, match=r"gone was the last recipe .*settings.yaml"):
+        LineRig(config)
 
 
 def test_a_folder_of_recipes_that_is_missing_is_named(tmp_path: Path) -> None:

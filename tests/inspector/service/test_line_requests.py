@@ -16,6 +16,7 @@ from engines.backends.fake import FakeEngine
 from inspector.app import main
 from inspector.core.errors import ConfigError
 from inspector.service.line_requests import Reply
+from inspector.service.settings import Settings, ThresholdSetting, write_settings
 from inspector.store.alarms import find_alarms, raise_alarm
 from inspector.store.audit import find_changes
 from inspector.store.requests import Request
@@ -29,8 +30,8 @@ def test_a_line_stops_and_starts_again(tmp_path: Path) -> None:
         rig.wait_for_frames()
         assert rig.ask("stop").done
         wait_for(lambda: (rig.runs()[0].folder / "summary.json").exists())
-        state = rig.line.state()
-        assert (state.state, state.sources[0].state) == ("stopped", "stopped")
+        wait_for(lambda: rig.line.state().sources[0].state == "stopped")
+        assert rig.line.state().state == "stopped"
         assert rig.ask("stop").text == "the line is stopped already"
         assert rig.ask("thresholds", source="main", image_threshold=7.5).text == (
             "the thresholds of main are changed from the next start on"
@@ -39,11 +40,35 @@ def test_a_line_stops_and_starts_again(tmp_path: Path) -> None:
         assert rig.ask("start").text == "the line is inspecting already"
         rig.wait_for_frames()
         whats = [change.what for change in find_changes(rig.line.store.store)]
-    assert whats == ["start", "stop"]
+    assert whats == ["start", "verdict.image_threshold", "stop"]
     second = rig.runs()[1]
+    (changed,) = second.of_type("config_changed")
+    assert (changed["key"], changed["new"]) == ("verdict.image_threshold", 7.5)
+    assert (changed["who"], changed["why"]) == ("m.weber", "a test")
     assert second.records[0]["continues"] is None
     assert second.summary["image_threshold"] == 7.5
     assert rig.code == 0
+
+
+@pytest.mark.parametrize("who", ["m.weber", "unknown: changed while the line did not run"])
+def test_a_change_between_two_processes_is_recorded(tmp_path: Path, who: str) -> None:
+    config = write_line(tmp_path, store={"enabled": True})
+    with LineRig(config) as rig:
+        rig.wait_for_frames()
+        assert rig.ask("stop").done
+        if who == "m.weber":
+            assert rig.ask("thresholds", source="main", image_threshold=7.5).done
+    if who != "m.weber":
+        setting = ThresholdSetting("main", image_threshold=7.5)
+        write_settings(rig.folder / "settings.yaml", Settings(thresholds=(setting,)))
+    with LineRig(config) as rig:
+        rig.wait_for_frames()
+        store = rig.line.store.store
+        wait_for(lambda: [c for c in find_changes(store) if c.new == 7.5])
+        change = find_changes(store)[0]
+    assert (change.who, change.what, change.new) == (who, "verdict.image_threshold", 7.5)
+    (changed,) = rig.runs()[1].of_type("config_changed")
+    assert (changed["who"], changed["key"]) == (who, "verdict.image_threshold")
 
 
 def test_a_line_waits_when_its_sources_have_ended(tmp_path: Path) -> None:
@@ -82,6 +107,11 @@ def test_another_source_needs_a_new_start_of_the_program(tmp_path: Path) -> None
         ("recipe", {"name": "lid"}, "there are no recipes: set recipes.dir"),
         ("acknowledge", {"alarm": 99}, "there is no such alarm"),
         ("acknowledge", {}, "missing key acknowledge.alarm"),
+        (
+            "thresholds",
+            {"source": "main", "image_threshold": 8, "expected": {"image_threshold": 3.0}},
+            "the image threshold changed since this page was loaded",
+        ),
         ("stop", {"when": "now"}, "unknown key stop.when"),
     ],
 )
@@ -240,8 +270,9 @@ def test_the_command_explains_what_it_cannot_send(
     assert ask([*config, "status"]) == 2
     assert "has the line ever run?" in capsys.readouterr().err
     with LineRig(Path(config[1])):
-        assert ask([*config, "thresholds", "--image", "high"]) == 2
-        assert "a threshold is a number or default" in capsys.readouterr().err
+        for text in ("high", "nan", "inf"):
+            assert ask([*config, "thresholds", "--image", text]) == 2
+            assert "a threshold is a number or default" in capsys.readouterr().err
         assert ask([*config, "thresholds"]) == 2
         assert ask([*config, "status"]) == 0
         out = capsys.readouterr().out

@@ -87,7 +87,7 @@ def test_the_live_picture_and_the_figures_change_by_themselves(browser: Any, des
         desk.line.show(9)
         desk.line.current = line_state(sources=(source_state(captured=4711, last_verdict="FAIL"),))
         page.locator("[data-figure=equation]", has_text="captured 4711").wait_for()
-        assert page.locator("[data-figure=verdict]").get_attribute("class") == "badge fail"
+        assert page.locator("[data-figure=verdict]").get_attribute("class") == "badge verdict fail"
         for _ in range(100):
             if picture.screenshot() != before:
                 break

@@ -22,6 +22,14 @@ FEEDBACK = {"run_id": "r1", "source": "main", "frame_id": "7", "who": "anna", "a
         ({"kind": "stop"}, {}),
         ({"kind": "recipe", "name": "can"}, {"name": "can"}),
         (THRESHOLDS, {"source": "main", "image_threshold": 1.25}),
+        (
+            {**THRESHOLDS, "expected_recipe": "", "expected_image_threshold": "1.5"},
+            {
+                "source": "main",
+                "image_threshold": 1.25,
+                "expected": {"recipe": None, "image_threshold": 1.5},
+            },
+        ),
         ({"kind": "acknowledge", "alarm": "3"}, {"alarm": 3}),
     ],
 )
@@ -73,6 +81,7 @@ def test_a_request_that_no_line_takes_expires(
         {"kind": "acknowledge", "who": "anna", "alarm": "x"},
         {"kind": "acknowledge", "who": "anna", "alarm": "9" * 40},
         {**THRESHOLDS, "image_threshold": "nan"},
+        {**THRESHOLDS, "image_threshold": "-1"},
         {**THRESHOLDS, "image_threshold": ""},
         {**THRESHOLDS, "source": ""},
         {**THRESHOLDS, "who": "x" * 81},
@@ -249,7 +258,8 @@ def test_a_user_and_a_password_are_both_needed(filled_store: Store, line: FakeLi
     assert _login(site, "a-password", user="otto").status_code == 401
     assert _login(site, "other-password", user="anna").status_code == 401
     assert _login(site, "a-password", user="anna").status_code == 303
-    assert "anna" in [field.get("value") for field in site.page("/").every("input")]
+    # The account can belong to several people, so it is nobody's name.
+    assert "anna" not in [field.get("value") for field in site.page("/").every("input")]
 
 
 def test_many_wrong_logins_have_to_wait(token_site: Site) -> None:
@@ -258,6 +268,8 @@ def test_many_wrong_logins_have_to_wait(token_site: Site) -> None:
     answer = _login(token_site, "a-secret-token")
     assert answer.status_code == 429
     assert answer.headers["retry-after"] == "1"
+    assert "Too many failed logins. Try again in 1 s." in answer.text
+    assert answer.headers["content-type"].startswith("text/html")
     headers = {"authorization": "Bearer a-secret-token"}
     assert token_site.client.get("/api/state", headers=headers).status_code == 429
 

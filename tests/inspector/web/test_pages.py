@@ -46,8 +46,13 @@ def test_the_live_page_shows_routine_checks_and_begins_them(site: Site, line: Fa
     before = site.page("/").every("section")
     line.current = line_state(checks=(waiting, missed, parts))
     page = site.page("/")
-    for text in ("Now: present 3 parts.", "1 of 2 pictures <b> are FAIL", "2026-01-31 14:00:00"):
+    for text in (
+        "Now: present 3 parts.",
+        "1 of 2 pictures <b> are FAIL",
+        "2026-01-31 14:00:00",
+    ):
         assert text in page.text
+    assert "due" in page.text.split()
     names = [i["value"] for i in page.every("input") if i.get("name") == "name"]
     assert names == ["shift", "daily"]
     versions = [
@@ -55,6 +60,16 @@ def test_the_live_page_shows_routine_checks_and_begins_them(site: Site, line: Fa
         for sections in (before, page.every("section"))
     ]
     assert versions[0] != versions[1]
+
+
+@pytest.mark.parametrize("state", ["stopped", "ended"])
+def test_a_line_that_does_not_inspect_can_be_started(
+    site: Site, line: FakeLine, state: str
+) -> None:
+    line.current = line_state(state=state, recipe=None)
+    page = site.page("/")
+    assert "Start the inspection" in page.text
+    assert "choose a recipe" in page.text
 
 
 def test_a_page_has_at_most_four_live_pictures(site: Site, line: FakeLine) -> None:
