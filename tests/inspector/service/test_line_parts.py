@@ -1,5 +1,6 @@
 """Tests the parts of a line: a change does not mix up what two cameras see."""
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,12 @@ def test_counted_frames_of_two_cameras_stay_together(
 ) -> None:
     """The right camera is slower, so it is several parts behind at each change. A part has two
     pictures on the left and one on the right."""
-    read = SyntheticSource.read
+    read, changed = SyntheticSource.read, threading.Event()
 
     def read_slowly(source: SyntheticSource) -> Frame | None:
-        time.sleep(8e-3 if source.info.fps == 50 else 1e-3)
+        """Nearly stops before the end of the file until all changes are made."""
+        is_near_end = source._next > 0.75 * (source.info.frame_count or 0)
+        changed.wait(0.2 if is_near_end else 8e-3 if source.info.fps == 50 else 1e-3)
         return read(source)
 
     monkeypatch.setattr(SyntheticSource, "read", read_slowly)
@@ -45,8 +48,8 @@ def test_counted_frames_of_two_cameras_stay_together(
     with LineRig(write_line(tmp_path, sources=sources, source={}, parts=parts)) as rig:
         for _ in range(3):
             time.sleep(0.05)
-            if rig.line.is_running:
-                rig.ask("reload")
+            rig.ask("reload")
+        changed.set()
         rig.join(30)
     assert rig.error is None
     lines = read_parts(rig)
