@@ -73,7 +73,7 @@ def test_a_missed_check_locks_the_release_until_it_is_acknowledged(tmp_path: Pat
         assert not is_locked(rig)
         (closed,) = find_alarms(store, open_only=False)
         assert (closed.who, closed.note) == ("a.kaya", "lamp was old")
-        (change,) = find_changes(store)
+        change = find_changes(store)[0]
         assert (change.who, change.what, change.new) == ("a.kaya", "alarm 1", "closed")
         wait_for(lambda: len(find_inspections(store, HistoryFilter(kind="check"))) == 6)
         production = find_inspections(store, HistoryFilter(kind="production"))

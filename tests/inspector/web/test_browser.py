@@ -182,7 +182,11 @@ def test_a_threshold_is_tried_before_it_is_saved(
         page.get_by_role("button", name="Save").click()
         page.get_by_role("status").filter(has_text="It is done.").wait_for()
         (request,) = desk.requests
-        assert request.arguments == {"source": "main", "image_threshold": 1.0}
+        assert request.arguments == {
+            "source": "main",
+            "image_threshold": 1.0,
+            "expected": {"recipe": "bottle", "image_threshold": 1.5, "pixel_threshold": 2.0},
+        }
         page.wait_for_url(f"{desk.address}/thresholds?source=main")
 
 
