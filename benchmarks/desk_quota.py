@@ -1,4 +1,4 @@
-"""Fills the disk of a line, and checks that the inspection goes on and the newest results stay.
+"""Fills the disk of a line. Checks that the line inspects every frame and keeps the newest results.
 
 python -m benchmarks.desk_quota has two parts. In the first, a file fills the disk and later goes
 away. The disk is a small file system in memory, which only root can mount; others get the second

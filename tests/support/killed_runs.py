@@ -65,7 +65,11 @@ def _start(folder: Path, port: int, run: int, count: int) -> "subprocess.Popen[s
 
 def _kill_one(folder: Path, port: int, run: int, after: int) -> int:
     """Returns the number of records that the process reported as handed over."""
-    process = _start(folder, port, run, ENDLESS)
+    return kill_after(_start(folder, port, run, ENDLESS), after)
+
+
+def kill_after(process: "subprocess.Popen[str]", after: int) -> int:
+    """Kills a process after it printed so many lines. Returns the number of all lines."""
     assert process.stdout is not None
     for _ in range(after):
         process.stdout.readline()

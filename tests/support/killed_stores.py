@@ -3,12 +3,12 @@
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from killed_runs import kill_after
 from store_runs import follow, rows
 
 from inspector.outputs.folder import LOG
@@ -70,14 +70,7 @@ def _kill_one(folder: Path, number: int, after: int) -> int:
     path = os.pathsep.join((str(PROGRAM.parents[2]), str(PROGRAM.parent)))
     environment = os.environ | {"PYTHONPATH": path}
     process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env=environment)
-    assert process.stdout is not None
-    for _ in range(after):
-        process.stdout.readline()
-    process.send_signal(signal.SIGKILL)
-    rest = process.stdout.read()
-    assert process.wait() == -signal.SIGKILL
-    process.stdout.close()
-    return after + rest.count("\n")
+    return kill_after(process, after)
 
 
 def _stored(store: Store) -> list[tuple[str, int, int, int]]:

@@ -1,4 +1,4 @@
-"""A line goes on after an error of one of its parts."""
+"""An error of a request, a check or an attendant does not end the line."""
 
 import subprocess
 import sys
