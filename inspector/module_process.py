@@ -11,10 +11,13 @@ from inspector.core.errors import EngineError
 _PACKAGES: Final = Path(__file__).parents[1]
 
 
-def start_module(name: str, *arguments: str, stdin: int) -> "subprocess.Popen[str]":
+def start_module(
+    name: str, *arguments: str, stdin: int, stderr: int | None = None
+) -> "subprocess.Popen[str]":
     """Runs `python -m name`. Its stdout is a pipe, and a signal to this program does not reach it.
 
-    stdin: subprocess.DEVNULL or subprocess.PIPE. Raises EngineError if the process cannot start.
+    stdin: subprocess.DEVNULL or subprocess.PIPE. stderr: None for that of this program. Raises
+    EngineError if the process cannot start.
     """
     path = os.pathsep.join([str(_PACKAGES), *filter(None, sys.path)])
     try:
@@ -22,6 +25,7 @@ def start_module(name: str, *arguments: str, stdin: int) -> "subprocess.Popen[st
             [sys.executable, "-P", "-m", name, *arguments],
             stdin=stdin,
             stdout=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             errors="replace",
             env=os.environ | {"PYTHONPATH": path},

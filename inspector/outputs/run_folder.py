@@ -125,17 +125,21 @@ def _create_new(names: Iterator[Path]) -> Path:
     raise AssertionError("the names never end")
 
 
+def find_run_folders(text: str) -> list[Path]:
+    """The folders of earlier runs. text: output.dir, a pattern or the folder itself."""
+    if not is_pattern(text):
+        return [Path(text)]
+    pattern = glob.escape(text.rstrip("/"))
+    for field in FIELDS:
+        pattern = pattern.replace(f"{{{field}}}", "*")
+    # If a folder existed, the name of the next one got a suffix.
+    return sorted(map(Path, {*glob.glob(pattern), *glob.glob(f"{pattern}_*")}))
+
+
 def find_last_file(text: str, name: str) -> Path | None:
     """The newest file `name` in the folders of earlier runs; None if there is none.
 
     text: output.dir, a pattern or the folder itself.
     """
-    folders = [text]
-    if is_pattern(text):
-        pattern = glob.escape(text.rstrip("/"))
-        for field in FIELDS:
-            pattern = pattern.replace(f"{{{field}}}", "*")
-        # If a folder existed, the name of the next one got a suffix.
-        folders = [*glob.glob(pattern), *glob.glob(f"{pattern}_*")]
-    files = [path for folder in folders if (path := Path(folder, name)).is_file()]
+    files = [path for folder in find_run_folders(text) if (path := folder / name).is_file()]
     return max(files, key=lambda path: path.stat().st_mtime_ns, default=None)

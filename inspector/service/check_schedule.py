@@ -8,7 +8,6 @@ from typing import Final, Protocol
 from inspector.service.check_options import CheckOptions
 
 _HOUR_MS: Final = 3_600_000
-_DAY_MS: Final = 24 * _HOUR_MS
 
 
 class Schedule(Protocol):

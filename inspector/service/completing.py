@@ -12,9 +12,9 @@ from typing import Final
 from loguru import logger
 
 from inspector.core.errors import InspectorError
+from inspector.module_process import start_module
 from inspector.recovery import recover
 
-_PACKAGES: Final = Path(__file__).parents[2]
 _NICE: Final = 19
 _INCOMPLETE: Final = "not all interrupted runs were completed; `line-inspector recover` can do it"
 
@@ -29,20 +29,12 @@ class Completion:
         if not folders:
             return
         logger.info("interrupted runs whose results are being completed: {}", len(folders))
-        path = os.pathsep.join([str(_PACKAGES), *filter(None, sys.path)])
         try:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "inspector.service.completing"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                env=os.environ | {"PYTHONPATH": path},
-                start_new_session=True,  # Ctrl-C in the terminal is for the line only
+            process = start_module(
+                "inspector.service.completing", stdin=subprocess.PIPE, stderr=subprocess.STDOUT
             )
-        except OSError as exc:
-            logger.error("{}: no process for it can start: {}", _INCOMPLETE, exc)
+        except InspectorError as exc:
+            logger.error("{}: {}", _INCOMPLETE, exc)
             return
         self._process = process
         self.thread = threading.Thread(target=self._log, args=(process, folders), daemon=True)

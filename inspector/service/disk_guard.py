@@ -54,8 +54,7 @@ class DiskGuard:
 
     It is an event stage: it measures at most once per second, before the sinks get a frame, and
     emits a `health` event when a level begins or ends. A level holds from this frame on. level:
-    ALL, LESS or VERDICTS. free_bytes: at the last measurement; None before. on_change: is called
-    with the guard after each change, on the output thread; it must return at once. free: folder ->
+    ALL, LESS or VERDICTS. free_bytes: at the last measurement; None before. free: folder ->
     free bytes; None for free_bytes.
     """
 
@@ -71,7 +70,6 @@ class DiskGuard:
     ) -> None:
         self.level = ALL
         self.free_bytes: int | None = None
-        self.on_change: Callable[[DiskGuard], None] = lambda _: None
         self._folder = folder
         limits = {LESS: options.less_below_gb, VERDICTS: options.verdicts_below_gb}
         self._limits = {n: int(gb * 1e9) for n, gb in limits.items() if gb is not None}
@@ -135,7 +133,6 @@ class DiskGuard:
         self.level = level
         log = logger.warning if level else logger.info
         log("{}: {}; {}", self._folder, reason, TEXTS[level])
-        self.on_change(self)
 
     def _events(self, inspection: Inspection) -> list[Event]:
         """The conditions that begin or end with this frame."""
@@ -204,7 +201,8 @@ class GuardedSink:
         return self._sink.take_states() if isinstance(self._sink, HashedSink) else {}
 
     def close(self) -> None:
-        self._attempt(self._sink.close)
+        if self._opened:
+            self._attempt(self._sink.close)
 
     def _allows(self, inspection: Inspection) -> bool:
         level = self._guard.level
@@ -214,7 +212,7 @@ class GuardedSink:
         return level <= self._highest
 
     def _interrupt(self) -> None:
-        if isinstance(self._sink, InterruptibleSink):
+        if self._opened and isinstance(self._sink, InterruptibleSink):
             self._attempt(self._sink.interrupt)
 
     def _attempt(self, action: Callable[[], object]) -> bool:
@@ -225,7 +223,7 @@ class GuardedSink:
                 self._opened = True
             action()
         except SinkError as exc:
-            if not _is_full(exc):
+            if not is_full(exc):
                 raise
             self._guard.refuse(self._sink, self._highest, exc)
             return False
@@ -257,7 +255,7 @@ class GuardedCompletingSink(GuardedSink):
         return results[0] if results else item
 
 
-def _is_full(error: BaseException | None) -> bool:
+def is_full(error: BaseException | None) -> bool:
     while error is not None:
         if isinstance(error, OSError) and error.errno in _FULL:
             return True

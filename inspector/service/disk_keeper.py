@@ -76,8 +76,8 @@ class DiskKeeper:
             periods += 1
 
     def _check_level(self) -> None:
-        disk = self._line.state().disk
-        level = 0 if disk is None else disk.level
+        levels = [run.disk.level for run in self._line.runs if run.disk is not None]
+        level = max(levels, default=0)
         if level > self._level:
             self._due = level
         self._level = level

@@ -113,7 +113,8 @@ class Line:
     @property
     def runs(self) -> Sequence[Run]:
         """Those of the current session; none without a session."""
-        return () if self._session is None else self._session.runs
+        session = self._session  # other threads ask too
+        return () if session is None else session.runs
 
     @property
     def unfinished_runs(self) -> Sequence[Run]:

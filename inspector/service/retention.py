@@ -19,7 +19,7 @@ from inspector.evidence.signing import SigningKey
 from inspector.outputs.folder import LOG, REMOVED, REMOVED_RUNS, SUMMARY, remove_results
 from inspector.outputs.video_list import write_list
 from inspector.service.age_clock import AgeClock, Moment
-from inspector.service.disk_guard import free_bytes
+from inspector.service.disk_guard import free_bytes, is_full
 from inspector.service.retention_options import LOGS, VIDEO, RetentionOptions
 from inspector.service.retention_plan import KINDS, EndedRun, Removal, make_plan
 from inspector.service.run_archive import (
@@ -221,7 +221,7 @@ class Retention:
         try:
             append()
         except OSError as exc:
-            if exc.errno not in (errno.ENOSPC, errno.EDQUOT) or not paths:
+            if not is_full(exc) or not paths:
                 raise
             max(paths, key=lambda path: path.stat().st_size).unlink()
             append()

@@ -1,8 +1,6 @@
 """One routine check: its schedule, its results, and the alarm after a missed one."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from loguru import logger
@@ -26,14 +24,6 @@ _LATE_MS: Final = 300_000
 """A check that begins later than this after its time says so."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Unsaved:
-    """A result that the store has not got yet."""
-
-    passed: bool
-    values: Mapping[str, Any]
-
-
 class RoutineCheck(ABC):
     """The main thread of the line calls all methods but state(), which any thread may call.
 
@@ -52,12 +42,13 @@ class RoutineCheck(ABC):
         last_ms = None if self.last_scheduled is None else self.last_scheduled.slot_ms
         self._was_done = self.last_scheduled is not None
         self._schedule = make_schedule(options, last_ms, wall_ms(), now_ns())
-        self._unsaved: list[_Unsaved] = []
+        self._unsaved: list[dict[str, Any]] = []
+        """The results that the store has not got yet."""
 
     @property
     def has_unsaved_miss(self) -> bool:
         """Whether a missed check has no alarm yet, because the store cannot be written."""
-        return any(not unsaved.passed for unsaved in self._unsaved)
+        return any(not values["passed"] for values in self._unsaved)
 
     @property
     def is_due(self) -> bool:
@@ -102,7 +93,7 @@ class RoutineCheck(ABC):
         log = logger.info if passed else logger.error
         log("check {}: {}: {}", self.options.name, "passed" if passed else "missed", text)
         named = {"name": self.options.name, "kind": self.options.kind, "passed": passed}
-        self._unsaved.append(_Unsaved(passed, named | {"text": text} | values))
+        self._unsaved.append(named | {"text": text} | values)
         self.save()
 
     def save(self) -> None:
@@ -110,17 +101,17 @@ class RoutineCheck(ABC):
         if not self._unsaved:
             return
         while self._unsaved:
-            unsaved = self._unsaved[0]
+            values = self._unsaved[0]
             # The alarm comes first. After a kill in between, the check is due again.
-            if not unsaved.passed:
+            if not values["passed"]:
                 number = raise_alarm(
                     self.store,
                     kind=f"check {self.options.name}",
-                    text=f"routine check {self.options.name}: {unsaved.values['text']}",
+                    text=f"routine check {self.options.name}: {values['text']}",
                     locks_release=True,
                 )
                 logger.error("alarm {} locks the release until it is acknowledged", number)
-            add_check_result(self.store, **unsaved.values)
+            add_check_result(self.store, **values)
             self._unsaved.pop(0)
         self.last = find_last_result(self.store, self.options.name)
 

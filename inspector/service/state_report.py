@@ -1,7 +1,6 @@
 """Describes a line from its sessions. Any thread may ask."""
 
 import math
-import shutil
 from collections.abc import Mapping
 
 from loguru import logger
@@ -11,6 +10,7 @@ from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError, SinkError
 from inspector.core.protocols import ReportsConnection
 from inspector.run import Run, RunOutcome
+from inspector.service.disk_guard import free_bytes
 from inspector.service.line_config import LineConfig
 from inspector.service.line_state import DiskState, LineState, SourceState
 from inspector.service.line_store import LineStore
@@ -79,7 +79,7 @@ class StateReport:
 
     def _measure_disk(self) -> DiskState | None:
         try:
-            free = shutil.disk_usage(self._store.folder).free
+            free = free_bytes(self._store.folder)
         except OSError:
             return None
         runs = () if self._session is None else self._session.runs

@@ -8,7 +8,6 @@ line was interrupted.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from glob import escape, glob
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +19,7 @@ from inspector.interruption import LastFrame
 from inspector.outputs.folder import LOG, SUMMARY, find_runs
 from inspector.outputs.json_log import parse_record
 from inspector.outputs.records import Record
-from inspector.outputs.run_folder import FIELDS
+from inspector.outputs.run_folder import find_run_folders
 
 FILE: Final = "line.json"
 
@@ -108,11 +107,7 @@ def _find_last(path: Path) -> Record | None:
 def find_unfinished(output_dir: str) -> list[Path]:
     """The folders of runs, or of all sources of a run, that were killed: they have a log but no
     summary. output_dir: a pattern. Call it before a new run begins."""
-    pattern = escape(output_dir.rstrip("/"))
-    for name in FIELDS:
-        pattern = pattern.replace(f"{{{name}}}", "*")
-    folders = sorted(Path(path) for path in {*glob(pattern), *glob(f"{pattern}_*")})
-    return [folder for folder in folders if _is_unfinished(folder)]
+    return [folder for folder in find_run_folders(output_dir) if _is_unfinished(folder)]
 
 
 def _is_unfinished(folder: Path) -> bool:

@@ -4,7 +4,7 @@
 const POLL_MS = 1000;
 const RETRY_MS = 5000;
 const REFRESH_MS = 5000; // a line where every frame fails would load the page all the time
-const SECTIONS = ["alarms", "failures", "control"];
+const SECTIONS = ["alarms", "failures", "control", "checks"];
 
 // A browser can forbid its storage.
 function remember(key, value) {

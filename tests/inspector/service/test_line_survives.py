@@ -183,7 +183,7 @@ def test_a_process_that_cannot_start_has_a_sentence(
         start_module("inspector.service.check_pictures", stdin=subprocess.DEVNULL)
     with warnings_of() as lines:
         completing.Completion([tmp_path]).close()
-    assert any("`line-inspector recover` can do it: no process" in line for line in lines)
+    assert any("`line-inspector recover` can do it: the process" in line for line in lines)
 
 
 def print_nonsense(text: str) -> Callable[..., "subprocess.Popen[str]"]:
