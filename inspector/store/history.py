@@ -197,14 +197,17 @@ def count_verdicts(store: Store, filter: HistoryFilter, *, by: str) -> list[Verd
 
 
 def last_scores(store: Store, source: str, *, count: int = 1000) -> list[ScoredFrame]:
-    """The last frames of a source in production, the newest first."""
+    """The last frames of a source in production, the newest first. Only those of the engine of its
+    newest run, because scores of two engines differ."""
     with store.read() as db:
         rows = db.execute(
             "SELECT r.run_id, i.frame_id, i.score, "
             "COALESCE(i.image_threshold, r.image_threshold), "
             f"COALESCE(i.pixel_threshold, r.pixel_threshold), {_VERDICT}, i.cause, r.rule "
             "FROM inspections i CROSS JOIN runs r ON r.id = i.run "
-            "WHERE r.source = ? AND i.check_name IS NULL ORDER BY i.number DESC LIMIT ?",
+            "WHERE r.source = ?1 AND i.check_name IS NULL AND r.engine_hash IS ("
+            "SELECT engine_hash FROM runs WHERE source = ?1 AND kind = 'production' "
+            "ORDER BY id DESC LIMIT 1) ORDER BY i.number DESC LIMIT ?2",
             (source, count),
         ).fetchall()
     return [ScoredFrame(*row) for row in rows]

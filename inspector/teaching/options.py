@@ -17,4 +17,4 @@ class TeachingOptions:
     compare: Annotated[int, AtLeast(0)] = 200
     full: bool = False
     threads: Annotated[int, AtLeast(1)] = 1
-    minutes: Annotated[float, AtLeast(0, exclusive=True), Between(0, 10_000)] = 240.0
+    minutes: Annotated[float, Between(0.01, 10_000)] = 240.0

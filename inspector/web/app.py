@@ -1,7 +1,7 @@
 """Connects the addresses of the web view with its pages."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -116,7 +116,6 @@ class Desk:
     """Answers requests. It reads the store on few threads, so that the event loop never waits."""
 
     def __init__(self, options: WebViewOptions, store: Store, line: LineView) -> None:
-        self._options = options
         self._store = store
         self._line = line
         self.access = Access(options)
@@ -215,7 +214,7 @@ class Desk:
 
     async def request(self, request: Request) -> Response:
         fields = await read_fields(request, self.access)
-        change = read_request(fields, self._line)
+        change = await self._read(partial(read_request, fields, self._line))
         number, answer = await to_thread.run_sync(
             partial(send_request, self._store, change), limiter=self._waiters
         )
@@ -247,6 +246,7 @@ def _status_of(answer: Answer) -> int:
     return HTTPStatus.ACCEPTED if answer.state == "taken" else HTTPStatus.CONFLICT
 
 
+@cache
 def _static_files() -> dict[str, bytes]:
     files = {path.name: path.read_bytes() for path in STATIC.iterdir() if path.suffix in TYPES}
     files["desk.css"] = CSS.encode() + files["desk.css"]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from inspector.core.mode import LOCKED
 from inspector.service.line_state import LineView
 from inspector.store.database import Store
 from inspector.store.feedback import ANSWERS, add_feedback
@@ -64,7 +65,7 @@ def read_request(fields: Mapping[str, Any], line: LineView) -> ChangeRequest:
     kind = choice_field(fields, "kind", tuple(ARGUMENTS))
     if not kind:
         raise FieldError("kind is missing.")
-    if kind in LOCKED_KINDS and line.state().mode == "locked":
+    if kind in LOCKED_KINDS and line.state().mode == LOCKED:
         raise LockedError
     values = fields.get("arguments", fields)
     if not isinstance(values, Mapping):
@@ -92,7 +93,7 @@ def send_request(store: Store, request: ChangeRequest) -> tuple[int, Answer]:
 def give_feedback(store: Store, fields: Mapping[str, Any], line: LineView) -> None:
     """fields: run_id, source, frame_id, answer, who, note. Raises FieldError, LockedError, and
     ConfigError for a frame that is not in the store."""
-    if line.state().mode == "locked":
+    if line.state().mode == LOCKED:
         raise LockedError
     frame_id = whole_field(fields, "frame_id")
     answer = choice_field(fields, "answer", ANSWERS)

@@ -3,6 +3,7 @@
 from pathlib import PurePath
 from typing import Final
 
+from inspector.core.mode import LOCKED
 from inspector.service.line_state import LineState, SourceState
 
 DISK_TEXTS: Final = (
@@ -15,7 +16,7 @@ DISK_TEXTS: Final = (
 def status_text(state: LineState) -> str:
     """The state of the line in one line."""
     parts = [f"Line: {state.state}", f"recipe: {state.recipe or 'none'}"]
-    if state.mode == "locked":
+    if state.mode == LOCKED:
         parts.append("locked")
     if state.release_locked:
         parts.append("release locked")

@@ -9,6 +9,7 @@ from typing import Any, Final
 from engines.engine_changes import candidate_path, read_changes
 from engines.spec_file import file_hash
 from inspector.core.errors import EngineError
+from inspector.core.mode import LOCKED
 from inspector.report.markup import Child, Markup, element
 from inspector.service.line_state import LineState
 from inspector.web.layout import (
@@ -53,7 +54,7 @@ def read_comparison(engine: Path) -> bytes | None:
 def teaching_parts(state: LineState, visitor: Visitor) -> list[Child]:
     """One section per engine. Raises EngineError for a damaged list of changes."""
     engines = list_engines(state)
-    locked = state.mode == "locked"
+    locked = state.mode == LOCKED
     intro = (
         "A refit makes a candidate from the good pictures of the engine and those answered as "
         '"This was fine". It works in another process. The engine changes only when somebody '

@@ -77,7 +77,9 @@ class WebView:
         host, port = self._options.host, self._options.port
         try:
             family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-            self._socket = socket.create_server((host, port or 0), family=family, backlog=32)
+            self._socket = socket.create_server(
+                (host, port or 0), family=family, backlog=WAITING_CONNECTIONS
+            )
         except OSError as exc:
             reason = exc.strerror or exc
             raise ConfigError(f"web.host, web.port: cannot use {host}:{port}: {reason}") from exc

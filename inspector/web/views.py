@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from inspector.core.mode import LOCKED
 from inspector.report.markup import Child, Markup
 from inspector.service.line_state import LineView, SourceState
 from inspector.store.alarms import find_alarms
@@ -19,7 +20,6 @@ from inspector.store.feedback import find_frame_feedback
 from inspector.store.filters import HistoryFilter
 from inspector.store.history import (
     InspectionRow,
-    ScoredFrame,
     count_verdicts,
     find_defects,
     find_inspection,
@@ -89,13 +89,13 @@ class Views:
         parts = live_parts(state, find_alarms(self._store), self._last_failures(), visitor, shown)
         return _html("Live", "/", visitor, *parts, notice=notice)
 
-    def _last_failures(self) -> list[InspectionRow]:
+    def _last_failures(self, limit: int = LAST_FAILURES) -> list[InspectionRow]:
         failures = HistoryFilter(verdicts=("FAIL", "ERROR"), kind="production")
-        return find_inspections(self._store, failures, limit=LAST_FAILURES)
+        return find_inspections(self._store, failures, limit=limit)
 
     def state_json(self, request: Request, visitor: Visitor, notice: Markup | None) -> Response:
         state = self._line.state()
-        alarms, failures = find_alarms(self._store), self._last_failures()
+        alarms, failures = find_alarms(self._store), self._last_failures(1)
         sources = []
         for source in state.sources:
             figures = {"engine": engine_name(source), "figures": source_figures(source)}
@@ -141,7 +141,7 @@ class Views:
             None if record is None else record.get("reason"),
             find_frame_feedback(self._store, row.run_id, row.source, row.frame_id),
             visitor,
-            locked=self._line.state().mode == "locked",
+            locked=self._line.state().mode == LOCKED,
         )
         title = f"Frame {row.frame_id} of {row.source}"
         return _html(title, "/history", visitor, *parts, notice=notice)
@@ -188,11 +188,11 @@ class Views:
         parts = threshold_parts(
             source,
             state.sources,
-            self._find_scores(source.name),
+            last_scores(self._store, source.name, count=LAST),
             visitor,
             new_image=number_field(request.query_params, "image_threshold"),
             new_pixel=number_field(request.query_params, "pixel_threshold"),
-            locked=state.mode == "locked",
+            locked=state.mode == LOCKED,
             recipe=state.recipe,
         )
         return _html("Thresholds", "/thresholds", visitor, *parts, notice=notice)
@@ -201,7 +201,7 @@ class Views:
         self, request: Request, visitor: Visitor, notice: Markup | None
     ) -> Response:
         source = self._find_source(request, self._line.state().sources)
-        frames = self._find_scores(source.name)
+        frames = last_scores(self._store, source.name, count=LAST)
         new = number_field(request.query_params, "image_threshold")
         if new is None:
             raise FieldError("image_threshold is missing.")
@@ -221,14 +221,6 @@ class Views:
             if source.name == name:
                 return source
         raise HTTPException(404, "The line has no such camera")
-
-    def _find_scores(self, source: str) -> list[ScoredFrame]:
-        """The last scores of the engine of the newest run. Scores of two engines differ."""
-        runs = [run for run in find_stored_runs(self._store, limit=1000) if run.source == source]
-        newest = next((run for run in runs if run.kind == "production"), None)
-        same = {run.run_id for run in runs if newest and run.engine_hash == newest.engine_hash}
-        frames = last_scores(self._store, source, count=LAST)
-        return [frame for frame in frames if frame.run_id in same]
 
     def teaching(self, request: Request, visitor: Visitor, notice: Markup | None) -> Response:
         parts = teaching_parts(self._line.state(), visitor)

@@ -84,10 +84,13 @@ class LineRig(threading.Thread):
     def __enter__(self) -> "LineRig":
         self.start()
         wait_for(lambda: self.line.is_running or not self.is_alive())
+        assert self.error is None, self.error
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         self.finish()
+        if kind is None:
+            assert self.error is None, self.error
 
     def finish(self) -> None:
         """Stops the line, as SIGTERM does, and waits for its end."""

@@ -1,6 +1,6 @@
 """Tests that the runs of a line can be judged again."""
 
-import time
+import threading
 from pathlib import Path
 
 import pytest
@@ -34,10 +34,11 @@ def check_replays(rig: LineRig, capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_runs_of_a_file_give_the_same_logs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    read = SyntheticSource.read
+    read, changed = SyntheticSource.read, threading.Event()
 
     def read_slowly(source: SyntheticSource) -> Frame | None:
-        time.sleep(8e-3)
+        """Nearly stops before the end of the file until the change is made."""
+        changed.wait(8e-3 if source._next < 90 else 0.5)
         return read(source)
 
     with monkeypatch.context() as patch:
@@ -46,6 +47,7 @@ def test_the_runs_of_a_file_give_the_same_logs(
         with LineRig(write_line(tmp_path, source=FILE, recipes=recipes)) as rig:
             rig.wait_for_frames()
             assert rig.ask("recipe", name="r2").done
+            changed.set()
             rig.join(30)
     assert sum(run.summary["captured"] for run in rig.runs()) == 120
     check_replays(rig, capsys)

@@ -31,7 +31,7 @@ def test_counted_frames_of_two_cameras_stay_together(
     def read_slowly(source: SyntheticSource) -> Frame | None:
         """Nearly stops before the end of the file until all changes are made."""
         is_near_end = source._next > 0.75 * (source.info.frame_count or 0)
-        changed.wait(0.2 if is_near_end else 8e-3 if source.info.fps == 50 else 1e-3)
+        changed.wait(1.0 if is_near_end else 8e-3 if source.info.fps == 50 else 1e-3)
         return read(source)
 
     monkeypatch.setattr(SyntheticSource, "read", read_slowly)
@@ -48,7 +48,7 @@ def test_counted_frames_of_two_cameras_stay_together(
     with LineRig(write_line(tmp_path, sources=sources, source={}, parts=parts)) as rig:
         for _ in range(3):
             time.sleep(0.05)
-            rig.ask("reload")
+            assert rig.ask("reload").done
         changed.set()
         rig.join(30)
     assert rig.error is None

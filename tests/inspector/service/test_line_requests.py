@@ -200,6 +200,7 @@ def test_a_signal_ends_the_line_while_it_changes(
     keys.start()
     assert main(["--config", str(config)]) == (130 if signal.SIGINT in signals else 0)
     keys.join()
+    assert opened.is_set()
     folders = sorted((tmp_path / "runs").glob("[0-9]*"))
     assert [path.name for path in folders] == ["0001"]
     summary = RecordedRun(folders[0]).summary

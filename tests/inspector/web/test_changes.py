@@ -129,9 +129,13 @@ def test_a_locked_line_refuses_and_disables(filled_store: Store) -> None:
         answer = site.send("/api/requests", {"kind": kind, "who": "anna", **more})
         assert answer.status_code == 403
     frame = site.page("/frame/r1/main/7")
-    assert all("disabled" in button for button in frame.every("button"))
+    buttons = frame.every("button")
+    assert buttons
+    assert all("disabled" in button for button in buttons)
     thresholds = site.page("/thresholds?image_threshold=1")
-    assert all("disabled" in button for button in thresholds.every("button"))
+    buttons = thresholds.every("button")
+    assert buttons
+    assert all("disabled" in button for button in buttons)
     assert find_feedback(filled_store) == []
 
 

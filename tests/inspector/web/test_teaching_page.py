@@ -112,5 +112,7 @@ def test_only_engines_of_the_line_are_shown(taught: Site, engine: Path, tmp_path
 def test_a_locked_line_teaches_nothing(filled_store: Store, engine: Path) -> None:
     line = FakeLine(line_state(mode="locked", sources=(source_state(engine=str(engine)),)))
     page = Site(WebViewOptions(port=0), filled_store, line).page("/teaching")
-    assert all("disabled" in button for button in page.every("button"))
+    buttons = page.every("button")
+    assert buttons
+    assert all("disabled" in button for button in buttons)
     assert "This line is locked" in page.text
