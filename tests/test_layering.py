@@ -221,7 +221,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/outputs": (
         # The tables have one column for each figure of a shape.
         {CORE, "inspector.render", "calibration.units", "inspector.outputs"}
-        | {"inspector.measure.shape_figures", "inspector.explain.options"},
+        | {"inspector.measure.shape_figures", "inspector.explain.options", "inspector.connections"},
         {"av", "cv2", "numpy", "pygame"},
     ),
     "inspector/report": (

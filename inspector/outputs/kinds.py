@@ -63,7 +63,7 @@ def _make_output(
         )
     _check_queue(options.queue, f"{path}.queue")
     name = title if source is None else f"{source}/{title}"
-    return QueuedOutput(name, sender_class(options), options.queue, lines)
+    return QueuedOutput(name, sender_class(options, path), options.queue, lines)
 
 
 def _check_queue(queue: QueueOptions, path: str) -> None:

@@ -42,21 +42,12 @@ class QueuedRecord:
     body: bytes
 
 
-_open_here: Final[set[Path]] = set()
-"""Folders of the outboxes that this process uses now."""
-
-
-def is_open_here(folder: Path) -> bool:
-    """Whether this process uses the outbox, such as for a session that ends."""
-    return folder.absolute() in _open_here
-
-
 class Outbox:
     """Stores records in the order of append() until confirm() removes them. Two threads may use it.
 
     After append() a record survives the end of the process. After sync() it also survives a power
     cut. Only one process at a time can use an outbox. After each call:
-    waiting_at_start + appended = delivered + dropped + waiting.
+    waiting_at_start + appended = delivered + refused + dropped + waiting.
 
     folder: contains the database; it is created if missing. max_bytes: limit of the database file,
     at least 1 MB; the write-ahead log adds about 32 MB at most. when_full: "drop_oldest" removes
@@ -70,7 +61,7 @@ class Outbox:
         self.path = folder / FILE
         advice = f"move the folder {folder} away and start again"
         self._file = DatabaseFile(self.path, "outbox", _APPLICATION_ID, advice, SinkError)
-        self.appended = self.delivered = self.dropped = 0
+        self.appended = self.delivered = self.refused = self.dropped = 0
         self._max_bytes = max_bytes
         self._when_full = when_full
         self._lock = Lock()
@@ -86,8 +77,6 @@ class Outbox:
                 self.waiting: int = self._db.execute("SELECT COUNT(*) FROM records").fetchone()[0]
                 self.waiting_at_start = self.waiting
             self._resources = stack.pop_all()
-        self._folder = folder.absolute()
-        _open_here.add(self._folder)
 
     def append(self, body: bytes) -> None:
         """Raises SinkError if the disk fails, or if the outbox is full and when_full is "stop"."""
@@ -120,14 +109,18 @@ class Outbox:
             rows.close()
         return records
 
-    def confirm(self, records: Sequence[QueuedRecord]) -> None:
-        """Removes delivered records: those that oldest() returned last."""
+    def confirm(self, records: Sequence[QueuedRecord], *, refused: bool = False) -> None:
+        """Removes delivered records: those that oldest() returned last. refused: the receiver will
+        never take them."""
         with self._lock:
             with self._file.transaction(self._db):
                 removed = self._db.execute(
                     "DELETE FROM records WHERE number <= ?", (records[-1].number,)
                 ).rowcount
-            self.delivered += len(records)
+            if refused:
+                self.refused += len(records)
+            else:
+                self.delivered += len(records)
             # Some may have been dropped and counted as dropped during the delivery.
             self.dropped -= len(records) - removed
             self.waiting -= removed
@@ -141,7 +134,6 @@ class Outbox:
         """May be called twice. Waiting records stay on the disk."""
         with self._lock, self._file.translate_errors():
             self._resources.close()
-            _open_here.discard(self._folder)
 
     def _check(self) -> None:
         if (version := self._file.check(self._db)) != _VERSION:

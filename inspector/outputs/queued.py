@@ -1,10 +1,11 @@
 """Connects a slow or remote output through a disk outbox: the run appends, a thread delivers."""
 
 import contextlib
+import json
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final
@@ -17,8 +18,9 @@ from inspector.core.events import Event
 from inspector.core.protocols import Picture
 from inspector.core.types import Inspection, RunInfo
 from inspector.outputs.lines import RecordLines, encode_record
-from inspector.outputs.outbox import BATCH, Outbox, is_open_here
-from inspector.outputs.sender import QueueOptions, Sender
+from inspector.outputs.outbox import Outbox, QueuedRecord
+from inspector.outputs.sender import BusyError, QueueOptions, RefusedError, Sender
+from inspector.outputs.turns import Turn
 
 SYNC_EVERY_S: Final = 1.0
 """Interval at which appended records are synced to the disk, unless send() is running."""
@@ -26,7 +28,7 @@ GRACE_S: Final = 1.0
 """Time that close() waits for send() in addition to its time limit."""
 HAND_OVER_POLL_S: Final = 0.05
 WARN_EVERY_S: Final = 60.0
-"""Shortest time between two warnings about dropped records."""
+"""Shortest time between two warnings about dropped records, and about refused ones."""
 
 
 class QueuedOutput:
@@ -36,7 +38,7 @@ class QueuedOutput:
     disk fails, if the outbox is full and when_full is "stop", or after an error in the sender's
     code. The thread never stops trying to reach the receiver. begin_close() limits the time that is
     left: close() ends at most drain_s + timeout_s + 1 s later, even if the receiver hangs. While
-    the session before still uses the outbox, records wait in memory.
+    the sessions before still use the outbox, records wait in memory.
 
     name: of the output, and of its folder in options.dir. It may contain a slash. lines: makes the
     lines, for the log and all outputs; None: for this output alone.
@@ -52,7 +54,7 @@ class QueuedOutput:
         self._folder = Path(options.dir) / name
         self._outbox: Outbox | None = None
         self._early: list[bytes] = []
-        """Records while the session before still uses the outbox."""
+        """Records while the sessions before still use the outbox."""
         self._switching = threading.Lock()
         self._thread: Thread | None = None
         self._appended = threading.Event()
@@ -60,14 +62,18 @@ class QueuedOutput:
         self._drain_end_ns = 0
         self._fault: BaseException | None = None
         self._dropped = 0
-        self._warn_after_ns = self._sync_after_ns = 0
+        self._warn_after_ns = self._warn_refused_after_ns = self._sync_after_ns = 0
 
     def open(self, run: RunInfo) -> None:
         """Opens the outbox and starts to deliver, first the records of earlier runs."""
-        if not is_open_here(self._folder):
-            self._outbox = self._open_outbox()
-        self._lines.start(run)
-        self._thread = Thread(target=self._work, name=self.name, daemon=True)
+        turn = Turn(self._folder)
+        with contextlib.ExitStack() as stack:
+            stack.callback(turn.leave)
+            if turn.is_now:
+                self._outbox = self._open_outbox()
+            self._lines.start(run)
+            stack.pop_all()
+        self._thread = Thread(target=self._work, args=(turn,), name=self.name, daemon=True)
         self._thread.start()
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
@@ -113,16 +119,17 @@ class QueuedOutput:
             )
         return outbox
 
-    def _take_over(self) -> Outbox:
-        """Waits until the session before has closed the outbox, and appends the early records.
-        Raises SinkError if this output must close before."""
-        while is_open_here(self._folder):
-            if self._closing.is_set() and now_ns() >= self._drain_end_ns:
+    def _take_over(self, turn: Turn) -> Outbox:
+        """Waits until the sessions before have closed the outbox, and appends the early records.
+        Raises SinkError if this output must close before. They close it in that time, unless their
+        sender exceeds its time limit."""
+        while not turn.wait(HAND_OVER_POLL_S):
+            last_ns = self._drain_end_ns + round(self._options.timeout_s * 1e9)
+            if self._closing.is_set() and now_ns() >= last_ns:
                 raise SinkError(
                     f"{len(self._early)} records are not sent, because the session before still "
                     "uses the outbox; the log has them"
                 )
-            time.sleep(HAND_OVER_POLL_S)
         outbox = self._open_outbox()
         with self._switching:
             for body in self._early:
@@ -133,9 +140,10 @@ class QueuedOutput:
 
     def counts(self) -> dict[str, int]:
         """Numbers of records: waiting_at_start (from earlier runs) + appended (by this run) =
-        delivered + dropped (both during this run, from this and earlier runs) + waiting (now)."""
+        delivered + refused + dropped (all during this run, from this and earlier runs) + waiting
+        (now)."""
         outbox = self._outbox
-        names = ("waiting_at_start", "appended", "delivered", "dropped", "waiting")
+        names = ("waiting_at_start", "appended", "delivered", "refused", "dropped", "waiting")
         return {name: 0 if outbox is None else getattr(outbox, name) for name in names}
 
     def begin_close(self) -> None:
@@ -159,15 +167,16 @@ class QueuedOutput:
                 "output {} did not end in time; unconfirmed records stay in the outbox", self.name
             )
         if (outbox := self._outbox) is not None:
-            level = "WARNING" if outbox.waiting or outbox.dropped else "INFO"
+            lacks = outbox.waiting or outbox.refused or outbox.dropped
+            level = "WARNING" if lacks else "INFO"
             logger.log(level, "output {}: {}; outbox {}", self.name, self.counts(), outbox.path)
         self._raise_fault()
 
-    def _work(self) -> None:
+    def _work(self, turn: Turn) -> None:
         try:
-            with contextlib.closing(self._outbox or self._take_over()) as outbox:
+            with contextlib.closing(self._outbox or self._take_over(turn)) as outbox:
                 try:
-                    self._deliver(outbox)
+                    self._deliver(outbox, turn)
                 finally:
                     self._close_sender()
         except OSError as exc:
@@ -175,6 +184,7 @@ class QueuedOutput:
         finally:
             # Store an error of any other class too, so that the next write() ends the run.
             self._fault = self._fault or sys.exception()
+            turn.leave()
 
     def _close_sender(self) -> None:
         """Logs an OSError only, because the receiver has already confirmed what it received."""
@@ -183,10 +193,10 @@ class QueuedOutput:
         except OSError as exc:
             logger.warning("output {}: its connection could not be closed: {}", self.name, exc)
 
-    def _deliver(self, outbox: Outbox) -> None:
-        options = self._options
-        delay_s, most, failed = options.retry_first_s, BATCH, False
-        while not (self._closing.is_set() and now_ns() >= self._drain_end_ns):
+    def _deliver(self, outbox: Outbox, turn: Turn) -> None:
+        options, batch_size = self._options, self._sender.batch
+        delay_s, most, failed = options.retry_first_s, batch_size, False
+        while not self._must_end(turn, failed):
             self._sync_when_due(outbox)
             self._appended.clear()
             # Read this before the outbox, because no record follows close().
@@ -200,21 +210,34 @@ class QueuedOutput:
             try:
                 self._sender.send(batch, options.timeout_s)
             except OSError as exc:
-                if not failed:
+                most = max(1, len(batch) // 2)  # so that a link that breaks often makes progress
+                if isinstance(exc, RefusedError):
+                    if len(batch) > 1:
+                        continue  # to find the record that is refused
+                    outbox.confirm(batch, refused=True)
+                    self._warn_of_refusal(outbox, batch, exc)
+                elif not failed:
                     logger.warning(
                         "output {} cannot deliver and will try again: {}", self.name, exc
                     )
-                failed = True
-                self._pause(outbox, delay_s)
+                    failed = True
+                asked_s = exc.retry_after_s if isinstance(exc, BusyError) else 0.0
+                # After a refusal too, so that a receiver that refuses everything loses little.
+                self._pause(outbox, turn, max(delay_s, min(asked_s, options.retry_max_s)))
                 delay_s = min(2 * delay_s, options.retry_max_s)
-                most = max(1, most // 2)  # so that a link that breaks often still makes progress
                 continue
             outbox.confirm(batch)
             if failed:
                 logger.info("output {} delivers again; {} records wait", self.name, outbox.waiting)
-            delay_s, most, failed = options.retry_first_s, min(2 * most, BATCH), False
+            delay_s, most, failed = options.retry_first_s, min(2 * most, batch_size), False
 
-    def _pause(self, outbox: Outbox, delay_s: float) -> None:
+    def _must_end(self, turn: Turn, failed: bool) -> bool:
+        """Whether the time of the delivery is over. If it fails, a later session tries again."""
+        if not self._closing.is_set():
+            return False
+        return now_ns() >= self._drain_end_ns or (failed and turn.is_awaited)
+
+    def _pause(self, outbox: Outbox, turn: Turn, delay_s: float) -> None:
         """Waits between two attempts. The end of the run shortens it, for a last attempt."""
         end_ns = now_ns() + round(delay_s * 1e9)
         draining = self._closing.is_set()
@@ -224,6 +247,8 @@ class QueuedOutput:
             self._sync_when_due(outbox)
             wait_s = min(left_s, SYNC_EVERY_S)
             if draining:
+                if turn.is_awaited:
+                    return
                 time.sleep(wait_s)
             elif self._closing.wait(wait_s):
                 return
@@ -249,3 +274,14 @@ class QueuedOutput:
                 outbox.waiting,
             )
         self._dropped = outbox.dropped
+
+    def _warn_of_refusal(
+        self, outbox: Outbox, batch: Sequence[QueuedRecord], reason: OSError
+    ) -> None:
+        if now_ns() >= self._warn_refused_after_ns:
+            self._warn_refused_after_ns = now_ns() + round(WARN_EVERY_S * 1e9)
+            logger.warning(
+                "output {}: {} records were refused and left out; the log has them. The last one "
+                "is {}: {}",
+                *(self.name, outbox.refused, json.loads(batch[0].body).get("event_id"), reason),
+            )

@@ -29,12 +29,12 @@ from inspector.core.schema import OneOf, build
 from inspector.core.secrets import insert_secrets
 from inspector.core.types import ON_FRAME, Defect, Inspection, RunInfo
 from inspector.explain.options import VlmOptions
-from inspector.outputs.chat_client import ChatClient, RefusedError
+from inspector.outputs.chat_client import ChatClient
 from inspector.outputs.folder import GENERATED, LOG
 from inspector.outputs.jpeg import encode_jpeg
 from inspector.outputs.outbox import QueuedRecord
 from inspector.outputs.queued import QueuedOutput
-from inspector.outputs.sender import QueueOptions
+from inspector.outputs.sender import QueueOptions, RefusedError
 from inspector.render.close_up import CutOut, cut_out
 
 QUALITY: Final = 85
@@ -173,6 +173,8 @@ _FACTS: Final = (
 class VlmSender:
     """Asks the model about each record, and appends its answer to generated.jsonl of the run."""
 
+    batch = 1
+
     def __init__(self, options: VlmOptions) -> None:
         if options.url is None or options.model is None:
             raise ConfigError("explain.vlm needs both url and model")
@@ -181,18 +183,14 @@ class VlmSender:
             key = insert_secrets(f"${{{options.key_env}}}", "explain.vlm.key_env")
         self.client = ChatClient(options.url, key, options.timeout_s)
         self._model = options.model
-        self._answered = -1
 
     def wants(self, record: Mapping[str, Any]) -> bool:
         return record["type"] == _TYPE
 
     def send(self, records: Sequence[QueuedRecord], timeout_s: float) -> None:
-        """Asks one question after the other. The time of each is limited by the client."""
+        """The time of a question is limited by the client."""
         for record in records:
-            if record.number <= self._answered:
-                continue  # of a batch that failed later
             self._answer(json.loads(record.body))
-            self._answered = record.number
 
     def close(self) -> None:
         """Does nothing: each question has a separate connection."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from inspector.core.schema import Between
-from inspector.outputs.outbox import QueuedRecord
+from inspector.outputs.outbox import BATCH, QueuedRecord
 from inspector.outputs.sender import RemoteOptions
 
 ENTRY = "line_outputs:LineSender"
@@ -25,8 +25,9 @@ class LineSender:
     """Sends one JSON line per record over TCP, and waits for one answer byte per line."""
 
     Options: ClassVar[type[RemoteOptions]] = LineOptions
+    batch = BATCH
 
-    def __init__(self, options: LineOptions) -> None:
+    def __init__(self, options: LineOptions, key: str = "outputs") -> None:
         self._options = options
         self._socket: socket.socket | None = None
 

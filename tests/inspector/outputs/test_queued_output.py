@@ -13,7 +13,8 @@ from output_parts import run_info
 from inspector.core.errors import SinkError
 from inspector.outputs.outbox import Outbox, QueuedRecord
 from inspector.outputs.queued import QueuedOutput
-from inspector.outputs.sender import QueueOptions
+from inspector.outputs.sender import BusyError, QueueOptions, RefusedError
+from inspector.outputs.turns import Turn
 
 
 @pytest.fixture
@@ -132,6 +133,7 @@ def test_the_next_run_first_delivers_the_records_that_are_left(tmp_path: Path) -
         "waiting_at_start": 20,
         "appended": 10,
         "delivered": 30,
+        "refused": 0,
         "dropped": 0,
         "waiting": 0,
     }
@@ -153,10 +155,85 @@ def test_a_session_takes_over_the_outbox_when_the_one_before_has_closed_it(tmp_p
     server.stop()
 
 
+def test_sessions_take_over_in_order_while_the_receiver_is_away(
+    tmp_path: Path, messages: list[str]
+) -> None:
+    """A session that fails to deliver leaves its records to the next one at once. Its drain_s is
+    longer than the time limit of this test."""
+    port = free_port()
+    patient = {"drain_s": 600.0, "retry_first_s": 600.0, "retry_max_s": 600.0}
+    sessions = [open_output(tmp_path, port, **patient) for _ in range(3)]
+    sessions.append(open_output(tmp_path, port))
+    event_ids = []
+    for number, session in enumerate(sessions):
+        event_ids += put(session, 10 * number, 10 * number + 10)
+    sessions[0].begin_close()
+    sessions[2].begin_close()
+    for session in sessions[:3]:
+        session.close()
+    assert [session.counts()["waiting"] for session in sessions[:3]] == [10, 20, 30]
+    server = LineServer(port)
+    sessions[3].close()
+    assert server.event_ids == event_ids
+    assert sessions[3].counts()["delivered"] == 40
+    server.stop()
+
+
+class Refusing(LineSender):
+    """Refuses some records for good, and asks for a long pause once."""
+
+    def __init__(self, port: int, refused: Sequence[str]) -> None:
+        super().__init__(LineOptions(kind="lines", port=port))
+        self.refused = [event_id.encode() for event_id in refused]
+        self.is_busy = True
+
+    def send(self, records: Sequence[QueuedRecord], timeout_s: float) -> None:
+        if self.is_busy:
+            self.is_busy = False
+            raise BusyError("later, please", 1e9)
+        if any(b'"' + name + b'"' in record.body for record in records for name in self.refused):
+            raise RefusedError("this is no record of mine")
+        super().send(records, timeout_s)
+
+
+def test_a_record_that_is_refused_alone_is_counted_and_does_not_block_the_others(
+    tmp_path: Path, messages: list[str]
+) -> None:
+    server = LineServer()
+    refused = ["run-0", "run-57", "run-58", "run-199"]
+    output = open_output(tmp_path, server.port, Refusing(server.port, refused))
+    event_ids = put(output, 0, 200)
+    output.close()
+    assert server.event_ids == [name for name in event_ids if name not in refused]
+    assert len(server.records) == 196, "nothing was sent twice"
+    counts = output.counts()
+    assert (counts["delivered"], counts["refused"], counts["waiting"]) == (196, 4, 0)
+    assert sum("records were refused" in line and "run-0" in line for line in messages) == 1
+    server.stop()
+
+
+def test_the_pause_that_a_receiver_asks_for_is_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    def note(output: QueuedOutput, outbox: Outbox, turn: Turn, delay_s: float) -> None:
+        pauses.append(delay_s)
+
+    monkeypatch.setattr(QueuedOutput, "_pause", note)
+    server = LineServer()
+    output = open_output(tmp_path, server.port, Refusing(server.port, ()), retry_max_s=40.0)
+    put(output, 0, 1)
+    output.close()
+    assert pauses == [40.0]
+    assert output.counts()["delivered"] == 1
+    server.stop()
+
+
 def test_records_that_cannot_wait_for_the_session_before_are_named(tmp_path: Path) -> None:
     server = LineServer()
     before = open_output(tmp_path, server.port)
-    after = open_output(tmp_path, server.port, drain_s=0.0)
+    after = open_output(tmp_path, server.port, drain_s=0.0, timeout_s=0.1)
     put(after, 0, 3)
     with pytest.raises(SinkError, match="3 records are not sent, because the session before"):
         after.close()
@@ -183,6 +260,8 @@ def test_a_receiver_that_hangs_does_not_delay_the_end(tmp_path: Path) -> None:
 
 class Stuck:
     """A sender that exceeds the time limit of send() until it is released."""
+
+    batch = 100
 
     def __init__(self) -> None:
         self.began, self.released = threading.Event(), threading.Event()

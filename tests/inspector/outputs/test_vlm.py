@@ -20,7 +20,8 @@ from inspector.core.types import Inspection
 from inspector.core.web_place import WebPlace
 from inspector.explain.explainer import Explainer
 from inspector.explain.options import ExplainOptions, VlmOptions
-from inspector.outputs.chat_client import MOST_BYTES, ChatClient, RefusedError
+from inspector.outputs.chat_client import MOST_BYTES, ChatClient
+from inspector.outputs.sender import RefusedError
 from inspector.outputs.vlm import GREY, MOST_LETTERS, VlmOutput, check_answer, mask_outside
 from inspector.render.close_up import cut_out
 
@@ -168,6 +169,7 @@ def test_a_server_that_fails_leaves_the_questions_in_the_outbox(
         "waiting_at_start": 2,
         "appended": 0,
         "delivered": 2,
+        "refused": 0,
         "dropped": 0,
         "waiting": 0,
     }
