@@ -11,7 +11,10 @@ from inspector.outputs.lines import RecordLines
 from inspector.outputs.queued import QueuedOutput
 from inspector.outputs.sender import LONGEST_END_S, QueueOptions
 
-OUTPUTS: Final[dict[str, str]] = {}
+OUTPUTS: Final = {
+    "mqtt": "inspector.outputs.mqtt:MqttSender",
+    "webhook": "inspector.outputs.webhook:WebhookSender",
+}
 """Kind -> "module:Class" of its sender, imported when it is used."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")

@@ -60,7 +60,9 @@ class Broker:
     def __init__(self, folder: Path, *settings: str) -> None:
         self.port = free_port()
         self._file = folder / "mosquitto.conf"
-        lines = (f"listener {self.port} 127.0.0.1", "persistence false", *settings)
+        is_durable = any(line.startswith("persistence ") for line in settings)
+        memory = () if is_durable else ("persistence false",)
+        lines = (f"listener {self.port} 127.0.0.1", *memory, *settings)
         self._file.write_text("\n".join(lines) + "\n")
         self.process: subprocess.Popen[bytes] | None = None
         self.start()
@@ -74,6 +76,12 @@ class Broker:
         assert self.process is not None
         self.process.kill()
         self.process.wait()
+
+    def save(self, folder: Path) -> None:
+        """Makes it write its sessions to this folder, so that they survive a kill."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGUSR1)
+        wait_for((folder / "mosquitto.db").exists)
 
     @contextlib.contextmanager
     def stalled(self) -> Iterator[None]:
