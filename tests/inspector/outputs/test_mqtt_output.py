@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from killed_records import durable_broker, kill_inspections
 from log_lines import warnings_of
 from motion_services import Broker, wait_for
-from mqtt_consumer import DURABLE, Consumer, make_certificate
+from mqtt_consumer import Consumer, make_certificate
 from output_parts import run_info
 
 from inspector.core.schema import build
@@ -26,7 +27,7 @@ TOPIC = "hall/{source}/{type}"
 
 @contextlib.contextmanager
 def broker_of(folder: Path, *settings: str) -> Iterator[Broker]:
-    broker = Broker(folder, "user root", *(settings or ("allow_anonymous true",)))
+    broker = Broker(folder, "user root", *settings) if settings else durable_broker(folder)
     try:
         yield broker
     finally:
@@ -122,8 +123,7 @@ def test_send_returns_only_after_the_confirmation_of_each_record(tmp_path: Path)
 def test_a_broker_that_is_killed_every_few_records_loses_and_reorders_none(
     tmp_path: Path,
 ) -> None:
-    settings = ("allow_anonymous true", f"persistence_location {tmp_path}/", *DURABLE)
-    with broker_of(tmp_path, *settings) as broker, consumer_of(broker.port) as consumer:
+    with broker_of(tmp_path) as broker, consumer_of(broker.port) as consumer:
         broker.save(tmp_path)
         with output_of(tmp_path, broker.port) as output:
             event_ids: list[str] = []
@@ -218,3 +218,11 @@ def test_a_record_that_is_too_large_for_the_broker_is_left_out_and_counted(
         assert consumer.event_ids == event_ids
         counts = output.counts()
         assert (counts["delivered"], counts["refused"], counts["waiting"]) == (19, 1, 0)
+
+
+def test_inspections_that_are_killed_lose_and_reorder_no_record(tmp_path: Path) -> None:
+    result = kill_inspections(tmp_path, kills=3, seed=3)
+    assert (result.missing, result.changed, result.out_of_order) == (0, 0, 0)
+    assert result.more <= 2 * result.runs
+    assert result.logged > 20
+    assert result.most_waiting > 0
