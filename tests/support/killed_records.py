@@ -52,7 +52,8 @@ def durable_broker(folder: Path) -> Broker:
 
 def kill_inspections(folder: Path, *, kills: int, seed: int) -> KilledRecords:
     """Each inspection is killed with SIGKILL, a quarter of them while they start. The broker is
-    away during every third. A last one ends in order. Fails if the outbox is not whole after a kill."""
+    away during every third. A last one ends in order. Fails if the outbox is not whole after a
+    kill."""
     choose = random.Random(seed)
     broker = durable_broker(folder)
     consumer = Consumer(broker.port)
