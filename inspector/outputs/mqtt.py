@@ -59,11 +59,12 @@ class MqttSender:
         return self._options.includes(record)
 
     def send(self, records: Sequence[QueuedRecord], timeout_s: float) -> None:
+        end_ns = now_ns() + round(timeout_s * 1e9)
         try:
             if self._client is None or self._client.loop(0) or self._lost is not None:
                 self._drop()
-                self._connect(timeout_s)
-            self._publish(records, timeout_s)
+                self._connect(timeout_s, end_ns)
+            self._publish(records, end_ns)
         except OSError:
             self._drop()
             raise
@@ -89,7 +90,7 @@ class MqttSender:
         if client is not None and (link := client.socket()) is not None:
             link.close()
 
-    def _connect(self, timeout_s: float) -> None:
+    def _connect(self, timeout_s: float, end_ns: int) -> None:
         self._reset()
         # A new name for each connection: with a fixed one, two lines would cut each other off.
         name = f"line-inspector-{secrets.token_hex(4)}"
@@ -99,7 +100,8 @@ class MqttSender:
             )
         except ConfigError as exc:  # a certificate that is just being replaced
             raise ConnectionError(str(exc)) from exc
-        client.connect_timeout = timeout_s
+        # With TLS it limits two waits.
+        client.connect_timeout = timeout_s / 2 if self._options.tls else timeout_s
         client.max_inflight_messages = 0  # no message waits in the client
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
@@ -110,12 +112,10 @@ class MqttSender:
         except (OSError, ValueError) as exc:  # ValueError: a name that no host can have
             address = f"{self._options.host}:{self._options.port}"
             raise ConnectionError(f"{address} cannot be reached: {exc}") from exc
-        end_ns = now_ns() + round(timeout_s * 1e9)
         while self._accepted is None:
             self._turn(end_ns)
 
-    def _publish(self, records: Sequence[QueuedRecord], timeout_s: float) -> None:
-        end_ns = now_ns() + round(timeout_s * 1e9)
+    def _publish(self, records: Sequence[QueuedRecord], end_ns: int) -> None:
         messages = [(self._make_topic(record), record.body) for record in records]
         longest = max(len(topic.encode()) + len(body) for topic, body in messages)
         if self._most_bytes is not None and longest + _ENVELOPE_BYTES > self._most_bytes:
