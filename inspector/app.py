@@ -23,6 +23,7 @@ from inspector.recordings_run import run_recordings
 from inspector.service.notify import Notifier, take_notifier
 from inspector.session import Session
 from inspector.standard_streams import write_error
+from inspector.state_outputs import make_state_outputs
 
 FLAGS = {
     "source": "source.uri",
@@ -59,7 +60,7 @@ def main(argv: list[str] | None = None, early: EarlySignals | None = None) -> in
         if config.is_line:
             return _run_line(path, overrides, early, notifier)
         recordings = find_recordings(config)
-        session = None if recordings else Session(config)
+        session = None if recordings else Session(config, states=make_state_outputs(config))
         if shows_secret(overrides):
             logger.warning("{}", VISIBLE)
         if session is None:

@@ -64,7 +64,8 @@ class StateBoard:
         assert event.verdict is not None
         with self._change():
             for name in (source, JOINED) if driven_by == JOINED_PARTS else (source,):
-                self._put(name, heartbeat=self._states[name].heartbeat + 1)
+                beats = self._states[name].heartbeat + 1
+                self._put(name, heartbeat=beats, heartbeat_ns=event.judged_ns)
             self._verdicts[source][event.verdict] += 1
             if driven_by == FRAMES:
                 self._drive(

@@ -10,13 +10,19 @@ from inspector.core.schema import Between, build
 from inspector.machine.board import StateBoard
 from inspector.machine.controls import Controls
 
-STATE_OUTPUTS: Final[dict[str, str]] = {}
+STATE_OUTPUTS: Final[dict[str, str]] = {
+    "mqtt_state": "inspector.machine.mqtt_state:MqttState",
+    "prometheus": "inspector.machine.prometheus:PrometheusOutput",
+    "command": "inspector.machine.command:CommandOutput",
+}
 """Kind -> "module:Class", imported when it is used."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class StateOptions:
     """The keys of every entry in `outputs` with a state. A subclass adds the keys of its kind.
+
+    It has no slots, because a class cannot inherit slots from two classes.
 
     kind: a key of the table STATE_OUTPUTS. expiry_ms: from the capture of a frame to the end of its
     PASS.

@@ -26,7 +26,7 @@ class StationState:
     station: name of the source; "main" without a list of sources; "line" for joined parts.
     sequence: +1 for each verdict that drives the machine: those of parts if `parts` is enabled,
     otherwise those of frames. heartbeat: +1 for each final verdict on a frame; nothing else changes
-    it. expires_ns: monotonic; from then on the signal is not PASS, the verdict is None and the
+    it; heartbeat_ns: monotonic, of its last change. expires_ns: monotonic; from then on the signal is not PASS, the verdict is None and the
     cause is expired. It is 0 while there is no verdict.
 
     verdict: None unless it is final and fresh. cause, error_code: why there is no PASS; None and 0
@@ -52,10 +52,11 @@ class StationState:
     captured_ns: int | None = None
     judged_ns: int | None = None
     conditions: tuple[str, ...] = ()
+    heartbeat_ns: int | None = None
 
     def as_message(self) -> dict[str, Any]:
         """Plain values for another computer, whose monotonic clock is another one."""
         values = asdict(self)
-        for name in ("expires_ns", "captured_ns", "judged_ns"):
+        for name in ("expires_ns", "captured_ns", "judged_ns", "heartbeat_ns"):
             del values[name]
         return values
