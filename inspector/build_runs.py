@@ -33,8 +33,8 @@ def build_runs(
     """Builds one run for each source, in the order of the configuration. Nothing runs yet.
 
     observers: name of a source -> its observers; the name is SINGLE without a list of sources.
-    opener, link, states: see build_run. If one source cannot be built, all sources are closed. Raises the
-    errors of build_run.
+    opener, link, states: see build_run. If one source cannot be built, all sources are closed.
+    Raises the errors of build_run.
     """
     if not config.sources:
         observe = observers.get(SINGLE, ())

@@ -131,14 +131,19 @@ class _Controls:
         return [_count(run) for run in self._process.runs]
 
 
+def _missing_now(run: Run) -> Mapping[str, int]:
+    """A file knows it only at its end."""
+    source = run.source
+    return source.missing() if isinstance(source, CountsMissing) and source.info.live else {}
+
+
 def _count(run: Run) -> SourceCounts:
     stats = run.pipeline.stats
     outputs = [o.sink for o in run.outputs if isinstance(o.sink, QueuedOutput)]
-    counts_lost = isinstance(run.source, CountsMissing) and run.info.source.live
     return SourceCounts(
         source=run.info.source_name,
         latency_ms={share: stats.latency.quantile(share) for share in (0.5, 0.99)},
         dropped=stats.dropped_by_cause,
-        missing=run.source.missing() if counts_lost else {},
+        missing=_missing_now(run),
         waiting={output.name: output.counts()["waiting"] for output in outputs},
     )

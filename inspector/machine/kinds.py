@@ -41,9 +41,7 @@ class StateOutput(Protocol):
 
     Options: ClassVar[type[StateOptions]]
 
-    def __init__(
-        self, options: Any, board: StateBoard, key: str, controls: Controls
-    ) -> None: ...
+    def __init__(self, options: Any, board: StateBoard, key: str, controls: Controls) -> None: ...
 
     def stop(self) -> None:
         """Shows the last states and ends the threads. Waits a short time at most."""

@@ -13,7 +13,6 @@ from loguru import logger
 from inspector.connections.mqtt import make_client
 from inspector.connections.options import MqttAddress, check_mqtt_address
 from inspector.core.clock import utc_now
-from inspector.core.errors import ConfigError
 from inspector.core.schema import Between
 from inspector.machine.board import StateBoard
 from inspector.machine.codes import ErrorCode

@@ -26,13 +26,14 @@ class StationState:
     station: name of the source; "main" without a list of sources; "line" for joined parts.
     sequence: +1 for each verdict that drives the machine: those of parts if `parts` is enabled,
     otherwise those of frames. heartbeat: +1 for each final verdict on a frame; nothing else changes
-    it; heartbeat_ns: monotonic, of its last change. expires_ns: monotonic; from then on the signal is not PASS, the verdict is None and the
-    cause is expired. It is 0 while there is no verdict.
+    it. expires_ns: from then on the verdict is None, the cause is expired, and the signal is not
+    PASS; 0 before the first verdict.
 
     verdict: None unless it is final and fresh. cause, error_code: why there is no PASS; None and 0
     for PASS and FAIL (see ErrorCode). part_id, frame_id, run_id, recipe_id, captured_ns, judged_ns:
-    of the newest verdict that drives the machine, also when it has expired; None if unknown. Times
-    are monotonic; captured_ns is that of the newest frame. conditions: names of the camera
+    of the newest verdict that drives the machine, also when it has expired; None if unknown.
+    captured_ns: of the newest frame. heartbeat_ns: when the heartbeat changed; None before that.
+    All times in ns are monotonic. conditions: names of the camera
     conditions that are active. wall_time_utc: of the newest change.
     """
 

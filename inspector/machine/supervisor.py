@@ -148,7 +148,7 @@ class Supervisor:
         times = []
         if self._running is not None and not self._was_killed:
             times.append(self._started_s + self._limit_s - now)
-        elif self._running is None self._newest() != self._set:
+        elif self._running is None and self._newest() != self._set:
             times.append(self._retry_s - now)
         if self._newest() == PASS:
             times.append((self._expires_ns - time.monotonic_ns()) / 1e9)
@@ -158,7 +158,7 @@ class Supervisor:
         try:
             os.write(1, f"{text}\n".encode())
         except OSError:
-            pass  # the inspector is dead or stalled; the command matters more than the message
+            return  # the inspector is dead or stalled; the command matters more than the message
 
 
 def _make_wake_pipe() -> int:

@@ -48,8 +48,8 @@ class Line:
 
     read: reads the configuration. The methods of LineView may be called on any thread; all others
     belong to the main thread. attendants: what works beside the sessions. desk: other parts add
-    their kinds of requests there. states: the state outputs. interruptions: see RunLink; a session gets those that have no
-    sentence yet. has_failed: known at the end. Raises ConfigError.
+    their kinds of requests there. states: the state outputs. interruptions: see RunLink; a session
+    gets those that have no sentence yet. has_failed: known at the end. Raises ConfigError.
     """
 
     def __init__(self, read: Callable[[], Config]) -> None:
