@@ -1,14 +1,15 @@
-"""Receives the messages of a topic from an MQTT broker (extra `mqtt`)."""
+"""Connects to an MQTT broker (extra `mqtt`), and receives the messages of a topic."""
 
 import json
-import ssl
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from loguru import logger
 
 from inspector.connections.options import MqttAddress
+from inspector.connections.tls import make_tls_context
 from inspector.core.errors import ConfigError
 from inspector.core.secrets import insert_secrets
 
@@ -45,19 +46,10 @@ class MqttConnection:
     """
 
     def __init__(self, address: MqttAddress, key: str, on_message: OnMessage) -> None:
-        mqtt = _load_client(key)
         self._address, self._key, self._on_message = address, key, on_message
         self._is_away = False
-        client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
         secrets = {"user": address.user, "password": address.password}
-        logins = insert_secrets(secrets, key)
-        if address.user is not None:
-            client.username_pw_set(logins["user"], logins["password"])
-        if address.tls:
-            try:
-                client.tls_set_context(ssl.create_default_context(cafile=address.ca_file))
-            except OSError as exc:
-                raise ConfigError(f"{key}.ca_file: {address.ca_file}: {exc}") from exc
+        client = make_client(replace(address, **insert_secrets(secrets, key)), key)
         client.connect_timeout = _CONNECT_S
         client.reconnect_delay_set(*_RETRY_S)
         client.on_connect = self._on_connect
@@ -115,9 +107,22 @@ class MqttConnection:
         self._on_message(message.payload, message.retain)
 
 
-def _load_client(key: str) -> Any:
+def make_client(address: MqttAddress, key: str, **options: Any) -> Any:
+    """A client of paho-mqtt with the login, the certificates and the protocol of the address. It is
+    not connected.
+
+    key: of the section in the configuration, for messages. options: of the client. Raises
+    ConfigError for a certificate that cannot be read, and without the library.
+    """
     try:
-        from paho.mqtt import client
+        from paho.mqtt import client as mqtt
     except ModuleNotFoundError as exc:
         raise ConfigError(f"{key} needs paho-mqtt: pip install '.[mqtt]'") from exc
+    protocol = mqtt.MQTTv5 if address.protocol == "v5" else mqtt.MQTTv311
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=protocol, **options)
+    if address.user is not None:
+        client.username_pw_set(address.user, address.password)
+    if address.tls:
+        files = address.ca_file, address.cert_file, address.key_file
+        client.tls_set_context(make_tls_context(*files, key))
     return client

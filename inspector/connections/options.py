@@ -10,7 +10,8 @@ from inspector.core.schema import Between, OneOf, Seconds
 @dataclass(frozen=True, slots=True)
 class MqttAddress:
     """topic: of the values. user, password: may be ${NAME} or ${file:PATH}. ca_file: certificates
-    that are trusted, instead of those of the system."""
+    that are trusted, instead of those of the system. cert_file, key_file: certificate and private
+    key by which the broker knows this machine; both are PEM files. protocol: version of MQTT."""
 
     host: str | None = None
     port: Annotated[int, Between(1, 65535)] = 1883
@@ -19,6 +20,9 @@ class MqttAddress:
     password: str | None = None
     tls: bool = False
     ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    protocol: Annotated[str, OneOf("v3.1.1", "v5")] = "v3.1.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,11 @@ def check_mqtt_address(address: MqttAddress, key: str) -> None:
     """Raises ConfigError for keys that are missing or do not fit together. key: of the section."""
     require(key, host=address.host, topic=address.topic)
     check_topic(address.topic, f"{key}.topic")
-    if address.ca_file is not None and not address.tls:
-        raise ConfigError(f"{key}.ca_file is used only with {key}.tls: true")
+    for name in ("ca_file", "cert_file", "key_file"):
+        if getattr(address, name) is not None and not address.tls:
+            raise ConfigError(f"{key}.{name} is used only with {key}.tls: true")
+    if address.key_file is not None and address.cert_file is None:
+        raise ConfigError(f"{key}.cert_file is missing; a private key needs its certificate")
     if address.password is not None and address.user is None:
         raise ConfigError(f"{key}.user is missing; a password needs a user")
 
