@@ -4,7 +4,8 @@ import json
 import math
 import socket
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final
 
@@ -13,6 +14,7 @@ from loguru import logger
 from inspector.connections.mqtt import make_client
 from inspector.connections.options import MqttAddress, check_mqtt_address
 from inspector.core.clock import utc_now
+from inspector.core.errors import ConfigError
 from inspector.core.schema import Between
 from inspector.machine.board import StateBoard
 from inspector.machine.codes import ErrorCode
@@ -65,15 +67,14 @@ class MqttState:
     def _work(self) -> None:
         delay_s, longest_s = RETRY_S
         while not self._stopping.is_set():
-            client = self._make_client()
             try:
-                self._connect(client)
-                delay_s = RETRY_S[0]
-                self._publish_newest(client)
-            except (OSError, ValueError, RuntimeError) as exc:
+                client = self._make_client()
+                with _closing_thread(client):
+                    self._connect(client)
+                    delay_s = RETRY_S[0]
+                    self._publish_newest(client)
+            except (ConfigError, OSError, ValueError, RuntimeError) as exc:
                 self._note(f"{exc}")
-            finally:
-                _break(client)
             self._stopping.wait(delay_s)
             delay_s = min(2 * delay_s, longest_s)
 
@@ -88,7 +89,8 @@ class MqttState:
             error_code=ErrorCode.DISCONNECTED,
             wall_time_utc=utc_now(),
         )
-        client.will_set(self._options.topic, self._encode(gone), qos=1, retain=True)
+        message = self._encode(gone) | {"wall_time_utc": None}  # nobody knows when it will be sent
+        client.will_set(self._options.topic, json.dumps(message), qos=1, retain=True)
         return client
 
     def _connect(self, client: Any) -> None:
@@ -132,14 +134,14 @@ class MqttState:
         properties = None
         if self._options.protocol == "v5" and state.signal is Signal.PASS:
             properties = _expire_after(self._board.expiry_ns / 1e9)
-        topic, text = self._options.topic, self._encode(state)
+        topic, text = self._options.topic, json.dumps(self._encode(state))
         message = client.publish(topic, text, qos=1, retain=True, properties=properties)
         message.wait_for_publish(CONFIRM_S)
         if not message.is_published():
             raise TimeoutError("the broker does not confirm a message")
 
-    def _encode(self, state: StationState) -> str:
-        return json.dumps(state.as_message() | {"expiry_ms": self._options.expiry_ms})
+    def _encode(self, state: StationState) -> dict[str, Any]:
+        return state.as_message() | {"expiry_ms": self._options.expiry_ms}
 
     def _note(self, fault: str) -> None:
         """The same sentence again is not logged."""
@@ -149,12 +151,16 @@ class MqttState:
         self._fault = fault
 
 
-def _break(client: Any) -> None:
-    """Ends the thread of the client, also if the broker hangs."""
-    connection = client.socket()
-    if connection is not None:
-        with suppress(OSError):  # it has ended already
-            connection.shutdown(socket.SHUT_RDWR)
+@contextmanager
+def _closing_thread(client: Any) -> Iterator[None]:
+    """Ends the thread of the client after the block, also if the broker hangs."""
+    try:
+        yield
+    finally:
+        connection = client.socket()
+        if connection is not None:
+            with suppress(OSError):  # it has ended already
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 def _expire_after(seconds: float) -> Any:

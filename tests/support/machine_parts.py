@@ -1,12 +1,16 @@
 """Boards, clocks, verdicts and a recording output for the tests of state outputs."""
 
 import json
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from line_rig import wait_for
 from output_parts import UTC, run_info
 
 from inspector.core.decisions import VerdictState
@@ -17,6 +21,7 @@ from inspector.machine.controls import Controls, SourceCounts, TriggerMessage
 from inspector.machine.kinds import StateOptions
 from inspector.machine.state import StationState
 
+Process = subprocess.Popen[bytes]
 MS = 1_000_000
 
 
@@ -121,8 +126,7 @@ class NoControls:
 
 
 class RecordingOutput:
-    """A kind of state output. made: all of them. states: those of each station that it saw at its
-    start and when it was stopped."""
+    """A kind of state output. made: all of them. shown: the states after each verdict and part."""
 
     Options: ClassVar[type[StateOptions]] = StateOptions
     made: ClassVar[list["RecordingOutput"]] = []
@@ -132,7 +136,17 @@ class RecordingOutput:
     ) -> None:
         self.board, self.key, self.controls = board, key, controls
         self.is_stopped = False
+        self.shown: list[StationState] = []
+        board.see_verdict = self._record(board.see_verdict)  # type: ignore[method-assign]
+        board.see_part = self._record(board.see_part)  # type: ignore[method-assign]
         self.made.append(self)
+
+    def _record(self, see: Callable[..., None]) -> Callable[..., None]:
+        def see_and_record(*arguments: Any) -> None:
+            see(*arguments)
+            self.shown.extend(self.board.states().values())
+
+        return see_and_record
 
     def state(self, station: str = "main") -> StationState:
         return self.board.states()[station]
@@ -149,3 +163,18 @@ def append_signal(path: Path) -> list[str]:
 def read_signals(path: Path) -> list[str]:
     """The signals that append_signal wrote, in order."""
     return [line.split()[0] for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@contextmanager
+def inspecting(entry: dict[str, Any], is_passing: Callable[[], bool]) -> Iterator[Process]:
+    """A process that shows PASS again and again at the output of this entry. The block begins when
+    is_passing returns True."""
+    script = Path(__file__).with_name("state_process.py")
+    argv = [sys.executable, str(script), json.dumps(entry)]
+    process = subprocess.Popen(argv, cwd=script.parents[2])
+    try:
+        wait_for(is_passing, 60)
+        yield process
+    finally:
+        process.kill()
+        process.wait()

@@ -16,6 +16,7 @@ from loguru import logger
 from machine_parts import (
     NoControls,
     append_signal,
+    inspecting,
     now_ms,
     pass_now,
     read_signals,
@@ -30,7 +31,6 @@ from inspector.machine.board import StateBoard
 from inspector.machine.command import SUPERVISOR, CommandOptions, CommandOutput
 
 LONG_MS = 600_000.0
-PROCESS = Path(__file__).parents[2] / "support" / "command_process.py"
 
 
 @contextmanager
@@ -148,26 +148,22 @@ def test_a_dead_supervisor_is_started_again(path: Path, messages: list[str]) -> 
     assert read_signals(path)[-1] == "not_ready"
 
 
-@contextmanager
-def inspecting(path: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process that shows PASS again and again, with an expiry of 300 ms."""
-    process = subprocess.Popen([sys.executable, str(PROCESS), str(path)], cwd=PROCESS.parents[2])
-    try:
-        wait_for(lambda: read_signals(path)[-1:] == ["pass"], 60)
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+def entry(path: Path) -> dict[str, Any]:
+    return {"kind": "command", "expiry_ms": 300, "command": append_signal(path)}
+
+
+def shows_pass(path: Path) -> bool:
+    return read_signals(path)[-1:] == ["pass"]
 
 
 def test_a_killed_inspector_rejects(path: Path) -> None:
-    with inspecting(path) as process:
+    with inspecting(entry(path), lambda: shows_pass(path)) as process:
         process.kill()
         wait_for(lambda: read_signals(path)[-1] == "reject")
 
 
 def test_a_stopped_process_rejects_and_continues_later(path: Path) -> None:
-    with inspecting(path) as process:
+    with inspecting(entry(path), lambda: shows_pass(path)) as process:
         process.send_signal(signal.SIGSTOP)
         wait_for(lambda: read_signals(path)[-1] == "reject")
         process.send_signal(signal.SIGCONT)
