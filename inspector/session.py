@@ -38,9 +38,8 @@ class Session:
     returns False, finish() and close(); a session may still end while the next one captures.
 
     operator: signals and window; None: those of this session alone. opener, link: see build_run.
-    observers: name of a source -> functions that see its inspections. states: the state outputs;
-    run() starts and stops them. Raises the errors of build_run; ConfigError without a display,
-    before a source is opened.
+    observers: name of a source -> functions that see its inspections. states: run() opens and
+    closes them. Raises the errors of build_run; ConfigError without a display, before all else.
     """
 
     def __init__(
@@ -232,10 +231,10 @@ class Session:
     def _run_all(self) -> None:
         complete = False
         try:
+            self._running = list(self.runs)  # an error closes their sources
             self._states.start(self)
             self.open(self._stop_opening)
             self.start()
-            self._states.turn()
             self._drive()
             complete = True
         finally:
@@ -245,9 +244,10 @@ class Session:
     def _drive(self) -> None:
         progress = ProgressBar([(run.info.source, run.pipeline.stats) for run in self.runs])
         try:
+            self._states.turn()
             while self.poll(self._operator.wait_s):
-                progress.update()
                 self._states.turn()
+                progress.update()
                 self._operator.apply_signals(self)
                 self._notice.inspecting(self._running, stopping=self._operator.stopping)
                 self._operator.poll_window(self)

@@ -18,6 +18,7 @@ from inspector.machine.state import Signal
 from inspector.service.attending import attend
 from inspector.service.notify import Notifier
 from inspector.session import Session
+from inspector.sources.synthetic import SyntheticSource
 from inspector.state_outputs import make_state_outputs
 
 STATE = {"kind": "recording", "expiry_ms": 60_000}
@@ -143,13 +144,17 @@ def test_a_trigger_reaches_the_runs(tmp_path: Path, made: list[RecordingOutput])
         wait_for(lambda: made[0].state().part_id == "p7")
 
 
-def test_an_output_that_cannot_open_stops_the_others(
-    tmp_path: Path, made: list[RecordingOutput]
+def test_an_output_that_cannot_open_closes_everything(
+    tmp_path: Path, made: list[RecordingOutput], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    closed: list[SyntheticSource] = []
+    monkeypatch.setattr(SyntheticSource, "close", lambda source: closed.append(source))
     broken = {"kind": "command", "expiry_ms": 100, "command": ["no-such-program"]}
     with pytest.raises(ConfigError, match=r"outputs\[1\].command"):
         run(tmp_path, OF_FILE | {"outputs": [STATE, broken]})
     assert made[0].is_stopped
+    assert closed
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
