@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Final
@@ -18,6 +19,7 @@ from inspector.machine.board import StateBoard
 from inspector.machine.controls import Controls
 from inspector.machine.kinds import StateOptions, find_station
 
+COMMAND: Final = "command"
 SUPERVISOR: Final = Path(__file__).with_name("supervisor.py")
 TURN_S: Final = 0.1
 SHORTEST_LIFE_MS: Final = 1000.0
@@ -35,6 +37,13 @@ class CommandOptions(StateOptions):
     limit_ms: Annotated[float, Between(1, 60_000)] = 1000.0
 
 
+def check_command(command: Sequence[str], key: str) -> None:
+    """Raises ConfigError if it does not begin with a program."""
+    if not command or shutil.which(command[0]) is None:
+        program = command[0] if command else "an empty list"
+        raise ConfigError(f"{key}.command must begin with a program, not {program}")
+
+
 class CommandOutput:
     """Passes each state to a supervisor process, which calls the program when the signal changes.
 
@@ -47,9 +56,7 @@ class CommandOutput:
     def __init__(
         self, options: CommandOptions, board: StateBoard, key: str, controls: Controls
     ) -> None:
-        if not options.command or shutil.which(options.command[0]) is None:
-            program = options.command[0] if options.command else "an empty list"
-            raise ConfigError(f"{key}.command must begin with a program, not {program}")
+        check_command(options.command, key)
         self._options, self._board, self._key = options, board, key
         self._station = find_station(options.station, board, key)
         self._stopping = threading.Event()
