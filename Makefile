@@ -84,7 +84,7 @@ $(VENV)/.dev: setup.cfg pyproject.toml | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.services: $(VENV)/.dev
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[mqtt,modbus,opcua]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[mqtt,modbus,opcua,prometheus]'
 	touch $@
 
 $(VENV)/.fleet: $(VENV)/.dev

@@ -23,6 +23,7 @@ NAMES = (
     "desk_kills",
     "store",
     "routine_checks",
+    "reject_time",
 )
 
 

@@ -23,6 +23,7 @@ from inspector.recordings_run import run_recordings
 from inspector.service.notify import Notifier, take_notifier
 from inspector.session import Session
 from inspector.standard_streams import write_error
+from inspector.state_outputs import make_state_outputs
 
 FLAGS = {
     "source": "source.uri",
@@ -59,9 +60,12 @@ def main(argv: list[str] | None = None, early: EarlySignals | None = None) -> in
         if config.is_line:
             return _run_line(path, overrides, early, notifier)
         recordings = find_recordings(config)
-        session = None if recordings else Session(config)
+        states = make_state_outputs(config)
+        session = None if recordings else Session(config, states=states)
         if shows_secret(overrides):
             logger.warning("{}", VISIBLE)
+        if session is None and states.boards:
+            logger.warning("the state outputs are not used: recordings drive no machine")
         if session is None:
             return run_recordings(config, recordings, early)
         if not config.fleet.is_loop:

@@ -28,6 +28,8 @@ from inspector.engine_check import EngineCheck, check_fallback, make_ruler
 from inspector.event_stages import EventStages
 from inspector.health.check import HealthCheck
 from inspector.health.options import IGNORE, HealthOptions
+from inspector.machine.kinds import STATE_OUTPUTS
+from inspector.machine.link import BoardLink
 from inspector.measure.defect_summary import DefectSummary
 from inspector.outputs.encoder_file import EncoderFileSink
 from inspector.outputs.folder import check_folder
@@ -47,6 +49,7 @@ from inspector.source_check import add_depth, allows_aspect, check_frames, find_
 from inspector.sources import SOURCES
 from inspector.sources.options import SourceOptions
 from inspector.sources.uri import kind_of, strip_file_scheme
+from inspector.state_outputs import NO_STATES, StateOutputs
 
 Follow = Callable[[Inspection], Inspection]
 
@@ -63,6 +66,7 @@ def build_run(
     joiner: PartJoiner | None = None,
     opener: OpenSource | None = None,
     link: RunLink = FIRST,
+    states: StateOutputs = NO_STATES,
 ) -> Run:
     """Checks the configuration, opens the source, and connects the stages.
 
@@ -71,8 +75,8 @@ def build_run(
     folder: of the results; None: config.output.dir. outputs: they replace the files of
     config.output; its folder is not used then. recorded: opens the frames of an earlier run, with
     config.source; no limit of time applies then. joiner: of the parts of several sources. opener:
-    opens the source, or hands out one that is open. link: to the run before. Raises ConfigError,
-    SpecError, CalibrationError or SourceError.
+    opens the source, or hands out one that is open. link: to the run before. states: the state
+    outputs that get the verdicts. Raises ConfigError, SpecError, CalibrationError or SourceError.
     """
     check_keys(config)
     evidence = RunEvidence(config.evidence, shared=bool(config.outputs))
@@ -97,7 +101,10 @@ def build_run(
             stack.callback(remove_empty, output.dir, folder)
             check_folder(folder, overwrite=output.overwrite, inputs=input_paths(config))
             remote = make_outputs(
-                insert_secrets(config.outputs, "outputs"), source=name, lines=evidence.lines
+                insert_secrets(config.outputs, "outputs"),
+                source=name,
+                lines=evidence.lines,
+                other_kinds=STATE_OUTPUTS,
             )
             # A locked or damaged outbox must end the run before old results are removed.
             guard = DiskGuard(folder, output.disk) if output.disk.enabled else None
@@ -107,13 +114,16 @@ def build_run(
         names = run_id, name or SINGLE
         info = make_info(config, spec, calibration, source, folder, names, link)
         live = source.info.live and recorded is None
+        machine = states.link(info, config.parts)
+        if machine is not None:
+            outputs = [Output(machine), *outputs]
         recorders = (o.sink.add_row for o in outputs if isinstance(o.sink, EncoderFileSink))
         events = make_event_stages(
             config, spec, calibration, source, info, joiner, next(recorders, None)
         )
         run = _connect(
             *(config, spec, calibration, source, info, observers, outputs, events, evidence),
-            *(guard, link),
+            *(guard, link, machine),
             live=live,
         )
         stack.pop_all()
@@ -157,6 +167,7 @@ def _connect(
     evidence: RunEvidence,
     guard: DiskGuard | None,
     link: RunLink,
+    machine: BoardLink | None,
     *,
     live: bool,
 ) -> Run:
@@ -205,6 +216,7 @@ def _connect(
             *([ChangeStage(changes)] if (changes := link.changes(run)) else []),
             *([] if interruption is None else [interruption]),
             *evidence.connect(outputs, run),
+            *([] if machine is None else [machine]),
         ],
         observers=(count, *observers),
         batch=config.engine.batch,

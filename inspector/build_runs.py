@@ -17,6 +17,7 @@ from inspector.parts.joiner import PartJoiner
 from inspector.pipeline.reporter import Observer
 from inspector.run import Run
 from inspector.run_link import FIRST, OpenSource, RunLink
+from inspector.state_outputs import NO_STATES, StateOutputs
 
 NO_OBSERVERS: Final[Mapping[str, Sequence[Observer]]] = {}
 
@@ -27,15 +28,17 @@ def build_runs(
     *,
     opener: OpenSource | None = None,
     link: RunLink = FIRST,
+    states: StateOutputs = NO_STATES,
 ) -> list[Run]:
     """Builds one run for each source, in the order of the configuration. Nothing runs yet.
 
     observers: name of a source -> its observers; the name is SINGLE without a list of sources.
-    opener, link: see build_run. If one source cannot be built, all sources are closed. Raises the
-    errors of build_run.
+    opener, link, states: see build_run. If one source cannot be built, all sources are closed.
+    Raises the errors of build_run.
     """
     if not config.sources:
-        return [build_run(config, observers.get(SINGLE, ()), opener=opener, link=link)]
+        observe = observers.get(SINGLE, ())
+        return [build_run(config, observe, opener=opener, link=link, states=states)]
     configs = split_sources(config)
     joiner = _make_joiner(configs)
     run_id = new_run_id()
@@ -55,6 +58,7 @@ def build_runs(
                     joiner=joiner if part.parts.join else None,
                     opener=opener,
                     link=link,
+                    states=states,
                 )
             stack.callback(run.source.close)
             runs.append(run)

@@ -24,6 +24,7 @@ from inspector.service.notify import Notifier
 from inspector.session_notice import REPORT, SessionNotice
 from inspector.session_report import check_report, write_session_report
 from inspector.session_summary import SessionSummary, find_joiner
+from inspector.state_outputs import NO_STATES, StateOutputs
 
 ANOMALY: Final = 3
 
@@ -37,8 +38,8 @@ class Session:
     returns False, finish() and close(); a session may still end while the next one captures.
 
     operator: signals and window; None: those of this session alone. opener, link: see build_run.
-    observers: name of a source -> functions that see its inspections. Raises the errors of
-    build_run; ConfigError without a display, before a source is opened.
+    observers: name of a source -> functions that see its inspections. states: run() opens and
+    closes them. Raises the errors of build_run; ConfigError without a display, before all else.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Session:
         opener: OpenSource | None = None,
         link: RunLink = FIRST,
         observers: Mapping[str, Sequence[Observer]] = NO_OBSERVERS,
+        states: StateOutputs = NO_STATES,
     ) -> None:
         self._config = config
         self._operator = operator or OperatorInput(show=config.window.show)
@@ -56,7 +58,8 @@ class Session:
         if self._operator.has_window:
             first = config.sources[0].name if config.sources else SINGLE
             observers = {**observers, first: [*observers.get(first, ()), self._operator.show]}
-        self.runs = build_runs(config, observers, opener=opener, link=link)
+        self._states = states
+        self.runs = build_runs(config, observers, opener=opener, link=link, states=states)
         self._running: list[Run] = []
         self._results: list[RunOutcome] = []
         self._stopped = False
@@ -93,6 +96,7 @@ class Session:
                 self._notice.completing()
                 return self.finish()
             finally:
+                self._states.stop()
                 self._operator.close()
                 self.close()
 
@@ -227,6 +231,8 @@ class Session:
     def _run_all(self) -> None:
         complete = False
         try:
+            self._running = list(self.runs)  # an error closes their sources
+            self._states.start(self)
             self.open(self._stop_opening)
             self.start()
             self._drive()
@@ -238,7 +244,9 @@ class Session:
     def _drive(self) -> None:
         progress = ProgressBar([(run.info.source, run.pipeline.stats) for run in self.runs])
         try:
+            self._states.turn()
             while self.poll(self._operator.wait_s):
+                self._states.turn()
                 progress.update()
                 self._operator.apply_signals(self)
                 self._notice.inspecting(self._running, stopping=self._operator.stopping)

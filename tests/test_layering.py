@@ -261,6 +261,10 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/fleet": ({CORE, FLEET}, {"ray"}),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
     "inspector/connections": ({CORE, "inspector.connections"}, {"asyncua", "paho", "pymodbus"}),
+    "inspector/machine": (
+        {CORE, "inspector.connections", "inspector.machine"},
+        {"asyncua", "paho", "prometheus_client", "pymodbus"},
+    ),
     "inspector/api": (
         {
             CORE,
@@ -297,7 +301,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, "inspector", "inspector.config", "inspector.outputs", "inspector.pipeline"}
         | {"inspector.render", "inspector.sources.options", "inspector.parts.options"}
         | {"inspector.store", "inspector.service", "inspector.service.selectors"}
-        | {"inspector.teaching", "engines", "inspector.evidence"}
+        | {"inspector.teaching", "engines", "inspector.evidence", "inspector.machine"}
         # A unit names the script that it runs.
         | {"run_inspector"},
         {"yaml"},
@@ -317,7 +321,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             *(f"inspector.{p}" for p in ("config", "sources", "processing", "health", "measure")),
             *(f"inspector.{p}" for p in ("render", "outputs", "pipeline", "report", "tracking")),
             *("inspector.parts", "inspector.evidence", "inspector.explain", FLEET),
-            *("inspector.service", "inspector.web.loading"),
+            *("inspector.service", "inspector.web.loading", "inspector.machine"),
         },
         {"yaml", "tqdm", "numpy"},
     ),

@@ -17,6 +17,7 @@ from inspector.service.installing import (
     find_account,
     find_groups,
     find_readable,
+    find_stop_commands,
     find_variables,
     find_writable,
     program_words,
@@ -47,6 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     unit = Unit(
         name=options.name,
         command=program_words(config_file),
+        stop_commands=find_stop_commands(config),
         working_dir=working_dir,
         writable=[*find_writable(config, working_dir, is_system=not options.user), *extra],
         readable=[config_file, *find_readable(config, working_dir)],

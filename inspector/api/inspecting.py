@@ -75,9 +75,10 @@ def run_pipeline(
     from inspector.early_signals import INTERRUPTED
     from inspector.outputs.folder import SUMMARY
     from inspector.session import Session
+    from inspector.state_outputs import make_state_outputs
 
     loaded = _load(source, engine, output, calibration, config, settings)
-    if Session(loaded).run() == INTERRUPTED:
+    if Session(loaded, states=make_state_outputs(loaded)).run() == INTERRUPTED:
         raise KeyboardInterrupt
     summary: dict[str, Any] = json.loads((Path(loaded.output.dir) / SUMMARY).read_bytes())
     return summary

@@ -107,7 +107,8 @@ class Part(Event):
     source. frames: without the dropped ones. defects: largest number in one frame, added up over
     the sources. sightings: number of outlines in all frames. views: one object for each source.
     summary: sentence about the defects of the frame with the highest score; None unless they are
-    explained.
+    explained. newest_captured_ns: monotonic, of the newest frame of all sources; None without a
+    frame; it is not in the record.
     """
 
     type: ClassVar[str] = "part"
@@ -128,6 +129,7 @@ class Part(Event):
     worst_frame_id: int | None
     views: tuple[Mapping[str, Any], ...]
     summary: str | None = None
+    newest_captured_ns: int | None = field(default=None, metadata=NOT_IN_RECORD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,7 @@ class HealthCheck:
     the conditions change.
 
     warnings: gets a sentence if the engine file has no limits. condition: a sentence while the
-    pictures are not fit to be judged.
+    pictures are not fit to be judged; conditions: the names of all its conditions.
     """
 
     def __init__(self, spec: EngineSpec, options: HealthOptions, *, live: bool) -> None:
@@ -80,7 +80,7 @@ class HealthCheck:
         self._frozen_s = options.frozen_s if live else None
         self._last: Frame | None = None
         self._changed_ns = 0
-        self._logged: tuple[str, ...] = ()
+        self.conditions: tuple[str, ...] = ()
         self.condition: str | None = None
 
     def __call__(self, frame: Frame, pixels: Image) -> Fault | None:
@@ -123,16 +123,16 @@ class HealthCheck:
 
     def _log_changes(self, frame: Frame, conditions: list[Condition]) -> None:
         names = tuple(condition.name for condition in conditions)
-        if names == self._logged:
+        if names == self.conditions:
             return
-        if names and not self._logged:
+        if names and not self.conditions:
             logger.warning("{}, frame {}: {}", frame.source_id, frame.frame_id, _join(conditions))
         elif not names:
             logger.warning(
                 "{}, frame {}: the pictures are like the good pictures again",
                 *(frame.source_id, frame.frame_id),
             )
-        self._logged = names
+        self.conditions = names
         self.condition = _join(conditions) if conditions else None
 
     def _warn_of_old_engine(self, spec: EngineSpec) -> None:

@@ -1,7 +1,7 @@
 """Makes slow or remote outputs from entries of the configuration."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from inspector.core.errors import ConfigError
@@ -25,6 +25,7 @@ def make_outputs(
     *,
     source: str | None = None,
     lines: RecordLines | None = None,
+    other_kinds: Collection[str] = (),
 ) -> list[QueuedOutput]:
     """Makes the outputs. It does not open or connect them.
 
@@ -32,13 +33,16 @@ def make_outputs(
     sources; None without such a list. Each source of the list has separate outboxes, such as
     "left/office" for the output "office" of the source "left". No name contains a slash, so two
     outboxes never share a folder. lines: makes the lines that the outputs share with the log.
+    other_kinds: of the entries that send no records; they are ignored.
 
     Raises ConfigError with the path of the wrong key, such as outputs[0].port.
     """
     outputs: list[QueuedOutput] = []
     for number, entry in enumerate(entries):
         path = f"outputs[{number}]"
-        output = _make_output(entry, path, source, lines)
+        if entry.get("kind") in other_kinds:
+            continue
+        output = _make_output(entry, path, source, lines, other_kinds)
         if output.name in {other.name for other in outputs}:
             raise ConfigError(
                 f"{path}.name: two outputs have the name {output.name}; give each entry a name"
@@ -48,11 +52,15 @@ def make_outputs(
 
 
 def _make_output(
-    entry: Mapping[str, Any], path: str, source: str | None, lines: RecordLines | None
+    entry: Mapping[str, Any],
+    path: str,
+    source: str | None,
+    lines: RecordLines | None,
+    other_kinds: Collection[str],
 ) -> QueuedOutput:
     kind = entry.get("kind")
     if not isinstance(kind, str) or kind not in OUTPUTS:
-        known = ", ".join(OUTPUTS) or "none in this version"
+        known = ", ".join([*OUTPUTS, *other_kinds]) or "none in this version"
         raise ConfigError(
             f"{path}.kind must be a known kind of output ({known}), not {shown(kind)}"
         )

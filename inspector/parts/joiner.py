@@ -130,9 +130,9 @@ class PartJoiner:
         begun, latest = (None, None) if first is None else (first.begun, first.latest)
         scored = [tally for tally in tallies if tally.score is not None]
         worst = max(scored, key=lambda tally: tally.score or 0.0, default=None)
-        ends = [tally.latest.wall_time_utc for tally in tallies if tally.latest is not None]
+        newest = [tally.latest for tally in tallies if tally.latest is not None]
         return Part(
-            wall_time_utc=max(ends, default=utc_now()),
+            wall_time_utc=max((facts.wall_time_utc for facts in newest), default=utc_now()),
             frame_id=None if latest is None else latest.frame_id,
             captured_ns=None if latest is None else latest.captured_ns,
             part_id=part_id,
@@ -153,6 +153,7 @@ class PartJoiner:
             worst_frame_id=None if first is None else first.worst_frame_id,
             views=tuple(_describe(self._rule, view) for view in views),
             summary=None if worst is None else worst.summary,
+            newest_captured_ns=max((facts.captured_ns for facts in newest), default=None),
         )
 
 

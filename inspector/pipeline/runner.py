@@ -89,6 +89,11 @@ class Pipeline:
         }
 
     @property
+    def is_capturing(self) -> bool:
+        """Whether the source still gives frames. Any thread may ask."""
+        return self._threads["capture"].is_alive()
+
+    @property
     def waiting(self) -> int | None:
         """Number of frames before engine and measuring. None if no frame can be lost there."""
         return len(self._prepared) + len(self._inferred) if self.drops.allowed else None

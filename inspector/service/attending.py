@@ -19,3 +19,5 @@ def attend(line: Line, notifier: Notifier) -> None:
     line.attendants.add(resuming)
     line.attendants.add(Selectors(base.recipes.select, store))
     line.attendants.add(DiskKeeper(line))
+    line.states.start(line)
+    line.attendants.add(line.states)

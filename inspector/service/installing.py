@@ -18,6 +18,9 @@ from inspector.core.cache import cache_folder
 from inspector.core.errors import ConfigError
 from inspector.core.files import write_whole
 from inspector.core.mode import OPEN
+from inspector.core.schema import build
+from inspector.machine.command import COMMAND, CommandOptions, check_command
+from inspector.machine.state import Signal
 from inspector.outputs.run_folder import base_folder
 from inspector.outputs.sender import QueueOptions
 from inspector.service.line_config import check_line
@@ -44,6 +47,25 @@ def program_words(config_file: Path) -> list[str]:
     """The command that inspects with a configuration, by the interpreter that runs now."""
     script = Path(run_inspector.__file__).resolve()
     return [sys.executable, str(script), "--config", str(config_file.resolve())]
+
+
+def find_stop_commands(config: Config) -> list[list[str]]:
+    """The commands that set "reject", of the outputs with a command. Raises ConfigError for a
+    program that does not exist.
+
+    systemd may kill their supervisors together with the rest of a killed program.
+    """
+    commands = []
+    for number, entry in enumerate(config.outputs):
+        if entry.get("kind") == COMMAND:
+            key = f"outputs[{number}]"
+            command = build(CommandOptions, entry, ConfigError, key).command
+            check_command(command, key)
+            if any("${" in word for word in command):
+                raise ConfigError(f"{key}.command: a unit cannot hold a secret; call a script")
+            program = shutil.which(command[0])
+            commands.append([str(program), *command[1:], Signal.REJECT.value])
+    return commands
 
 
 def find_writable(config: Config, working_dir: Path, *, is_system: bool) -> list[Path]:

@@ -37,6 +37,7 @@ from inspector.service.shared_source import SharedSources
 from inspector.service.source_monitor import SourceMonitor
 from inspector.service.state_report import StateReport
 from inspector.session import Session
+from inspector.state_outputs import make_state_outputs
 
 _WAIT_S: Final = 0.1
 
@@ -47,8 +48,8 @@ class Line:
 
     read: reads the configuration. The methods of LineView may be called on any thread; all others
     belong to the main thread. attendants: what works beside the sessions. desk: other parts add
-    their kinds of requests there. interruptions: see RunLink; a session gets those that have no
-    sentence yet. has_failed: known at the end. Raises ConfigError.
+    their kinds of requests there. states: the state outputs. interruptions: see RunLink; a session
+    gets those that have no sentence yet. has_failed: known at the end. Raises ConfigError.
     """
 
     def __init__(self, read: Callable[[], Config]) -> None:
@@ -74,6 +75,7 @@ class Line:
         self._reloads_done = 0
         self.desk = RequestDesk(self)
         self.attendants = Attendants()
+        self.states = make_state_outputs(base)
         self.interruptions: Mapping[str, InterruptionStage] = {}
         self.has_failed = False
         self._report = StateReport(self.config, self.store, self._monitors)
@@ -267,6 +269,7 @@ class Line:
             opener=self._sources.open_view,
             link=link,
             observers=observers,
+            states=self.states,
         )
 
     def _begin(self, session: Session, plan: Plan) -> None:

@@ -9,6 +9,7 @@ from inspector.config import Config, make_config, merge_values, split_sources
 from inspector.config.checks import check_keys
 from inspector.core.errors import ConfigError
 from inspector.core.types import SINGLE, RunInfo
+from inspector.machine.kinds import STATE_OUTPUTS
 from inspector.outputs.run_folder import is_pattern
 from inspector.parts.options import BY_FRAME, PartOptions
 from inspector.run_link import flatten
@@ -53,7 +54,10 @@ class LineConfig:
         check_line(config)
         before, after = _plain(self.base), _plain(config)
         changed = {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
-        if fixed := sorted(key for key in changed if not _is_changeable(key)):
+        fixed = sorted(key for key in changed if not _is_changeable(key))
+        if _state_entries(self.base) != _state_entries(config):
+            fixed.append("the state outputs in outputs")
+        if fixed:
             raise ConfigError(
                 f"the configuration was not read again: {', '.join(fixed)} can change only with a "
                 "new start of the program"
@@ -150,6 +154,12 @@ def _plain(config: Config) -> dict[str, Any]:
         name = entry.pop("name")
         flat |= flatten({"sources": {name: entry}})
     return flat
+
+
+def _state_entries(config: Config) -> list[tuple[int, dict[str, Any]]]:
+    """With their numbers, which are in messages. Runs share these outputs."""
+    entries = enumerate(config.outputs)
+    return [(number, entry) for number, entry in entries if entry.get("kind") in STATE_OUTPUTS]
 
 
 def _is_changeable(key: str) -> bool:

@@ -68,6 +68,7 @@ class Unit:
     command: program and arguments. writable: folders that the program writes; only a unit of the
     system is limited to them. readable: other paths that it needs. account, groups: of the process;
     None and empty for a unit of a user. memory_max: as systemd reads it, such as 4G or 80%.
+    stop_commands: programs and arguments that run whenever the process has ended.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Unit:
     groups: Sequence[str] = ()
     memory_max: str = "80%"
     environment_file: Path | None = None
+    stop_commands: Sequence[Sequence[str]] = ()
 
     @property
     def is_system(self) -> bool:
@@ -111,9 +113,6 @@ class Unit:
         return "\n".join(lines) + "\n"
 
     def _process(self) -> list[str]:
-        program, *arguments = self.command
-        words = [_executable(program)]
-        words += [quote_word(argument).replace("$", "$$") for argument in arguments]
         environment = self.environment_file
         return [
             "Type=notify",
@@ -122,7 +121,9 @@ class Unit:
             f"WorkingDirectory={plain_path(self.working_dir)}",
             "Environment=PYTHONFAULTHANDLER=1",
             *([] if environment is None else [f"EnvironmentFile={plain_path(environment)}"]),
-            f"ExecStart={' '.join(words)}",
+            f"ExecStart={_command_line(self.command)}",
+            # The minus: a command that fails does not make the unit fail.
+            *(f"ExecStopPost=-{_command_line(command)}" for command in self.stop_commands),
             "ExecReload=/bin/kill -HUP $MAINPID",
             f"WatchdogSec={WATCHDOG_S}",
             f"TimeoutStartSec={START_S}",
@@ -161,6 +162,12 @@ class Unit:
     def _paths(self) -> list[Path]:
         words = [Path(word) for word in self.command if word.startswith("/")]
         return [self.working_dir, *self.writable, *self.readable, *words]
+
+
+def _command_line(command: Sequence[str]) -> str:
+    program, *arguments = command
+    words = [quote_word(argument).replace("$", "$$") for argument in arguments]
+    return " ".join([_executable(program), *words])
 
 
 def _executable(path: str) -> str:

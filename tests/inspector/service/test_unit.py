@@ -10,7 +10,13 @@ import pytest
 
 from inspector.config import make_config
 from inspector.core.errors import ConfigError
-from inspector.service.installing import MEMORY, NAME, find_writable, write_unit
+from inspector.service.installing import (
+    MEMORY,
+    NAME,
+    find_stop_commands,
+    find_writable,
+    write_unit,
+)
 from inspector.service.unit import Unit, plain_path, quote_word
 
 needs_systemd = pytest.mark.skipif(
@@ -60,6 +66,28 @@ def test_systemd_accepts_the_unit(tmp_path: Path, account: str | None) -> None:
     scope = "--system" if account else "--user"
     output = analyze(tmp_path, text, scope, "verify", "--man=no", XDG_RUNTIME_DIR=str(tmp_path))
     assert "line.service" not in output
+
+
+@needs_systemd
+def test_systemd_accepts_the_commands_that_reject(tmp_path: Path) -> None:
+    command = ["sh", "-c", "echo 50%; echo $1", HOSTILE.replace("${X}", "")]
+    outputs = [{"kind": "command", "expiry_ms": 100, "command": command}, {"kind": "other"}]
+    commands = find_stop_commands(make_config({"outputs": outputs}))
+    text = make_unit(tmp_path, stop_commands=commands).text()
+    assert "line.service" not in analyze(tmp_path, text, "verify", "--man=no", "--system")
+    (line,) = re.findall("ExecStopPost=(.*)", text)
+    assert line.startswith(f"-{shutil.which('sh')} -c ")
+    assert line.endswith(" reject")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [(["no-such-program"], "must begin with a program"), (["sh", "${TOKEN}"], "call a script")],
+)
+def test_a_command_that_cannot_reject_is_refused(command: list[str], message: str) -> None:
+    outputs = [{"kind": "command", "expiry_ms": 100, "command": command}]
+    with pytest.raises(ConfigError, match=message):
+        find_stop_commands(make_config({"outputs": outputs}))
 
 
 @needs_systemd

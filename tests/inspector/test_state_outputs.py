@@ -1,0 +1,190 @@
+"""Tests that runs and lines pass their verdicts to the state outputs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from line_rig import LineRig, wait_for, write_line
+from machine_parts import RecordingOutput
+from part_runs import write_belt
+
+from inspector.config import load_config
+from inspector.core.errors import ConfigError
+from inspector.core.types import Verdict
+from inspector.machine.controls import TriggerMessage
+from inspector.machine.kinds import STATE_OUTPUTS
+from inspector.machine.state import Signal
+from inspector.service.attending import attend
+from inspector.service.notify import Notifier
+from inspector.session import Session
+from inspector.sources.synthetic import SyntheticSource
+from inspector.state_outputs import make_state_outputs
+
+STATE = {"kind": "recording", "expiry_ms": 60_000}
+FRAMES = 20
+OF_FILE = {"source.uri": "synthetic", "source.synthetic.frames": FRAMES}
+
+
+@pytest.fixture(autouse=True)
+def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[RecordingOutput]]:
+    """The state outputs that were made."""
+    monkeypatch.setitem(STATE_OUTPUTS, "recording", "machine_parts:RecordingOutput")
+    RecordingOutput.made.clear()
+    yield RecordingOutput.made
+    RecordingOutput.made.clear()
+
+
+def run(folder: Path, settings: dict[str, Any]) -> int:
+    keys = {
+        "source.frame_size": "64x48",
+        "engine.backend": "fake",
+        "verdict.pixel_threshold": 9,
+        "output.dir": str(folder / "out"),
+        "output.video.enabled": False,
+        "log.path": None,
+        "outputs": [STATE],
+    }
+    config = load_config(None, keys | settings)
+    return Session(config, states=make_state_outputs(config)).run()
+
+
+def line_rig(folder: Path, **sections: Any) -> LineRig:
+    rig = LineRig(write_line(folder, outputs=[STATE], **sections))
+    attend(rig.line, Notifier())
+    return rig
+
+
+def test_a_run_shows_each_frame(tmp_path: Path, made: list[RecordingOutput]) -> None:
+    assert run(tmp_path, OF_FILE | {"verdict.image_threshold": 9}) == 0
+    output = made[0]
+    assert [state.heartbeat for state in output.shown] == list(range(1, FRAMES + 1))
+    first = output.shown[0]
+    assert (first.signal, first.verdict, first.frame_id) == (Signal.PASS, Verdict.PASS, 0)
+    state = output.state()
+    assert (state.signal, state.sequence, state.verdict) == (Signal.NOT_READY, FRAMES, None)
+    assert output.is_stopped
+    assert not output.controls.counts()[0].waiting
+
+
+def test_a_run_with_parts_shows_each_part(tmp_path: Path, made: list[RecordingOutput]) -> None:
+    belt = write_belt(tmp_path / "belt.mkv", bad_parts=(1, 3))
+    settings = {"source.uri": str(belt), "parts.enabled": True, "parts.by": "zone"}
+    zone = {"parts.zone": [0.2, 0.2, 0.8, 0.8], "source.frame_size": None}
+    run(tmp_path, settings | zone)
+    shown = {state.sequence: state for state in made[0].shown if state.sequence}
+    assert [shown[number].verdict for number in range(1, 7)] == [
+        *(Verdict.PASS, Verdict.FAIL, Verdict.PASS, Verdict.FAIL, Verdict.PASS, Verdict.PASS)
+    ]
+    assert all(shown[number].part_id for number in range(1, 7))
+    assert made[0].state().heartbeat == 6 * 15 + 9
+
+
+def test_joined_parts_are_shown_at_the_station_line(
+    tmp_path: Path, made: list[RecordingOutput]
+) -> None:
+    sources = [{"name": name, "source": {"uri": "synthetic"}} for name in ("left", "right")]
+    parts = {"parts.enabled": True, "parts.join": True, "source.synthetic.frames": FRAMES}
+    settings = {"sources": sources, "verdict.image_threshold": 9}
+    assert run(tmp_path, settings | parts) == 0
+    states = made[0].board.states()
+    assert list(states) == ["left", "right", "line"]
+    assert [states[name].heartbeat for name in states] == [FRAMES, FRAMES, 2 * FRAMES]
+    assert [states[name].sequence for name in states] == [0, 0, FRAMES]
+    passed = {state.station for state in made[0].shown if state.signal is Signal.PASS}
+    assert passed <= {"line"}
+
+
+def test_a_line_keeps_the_outputs_open_over_a_change(
+    tmp_path: Path, made: list[RecordingOutput]
+) -> None:
+    with line_rig(tmp_path) as rig:
+        rig.wait_for_frames()
+        wait_for(lambda: made[0].state().signal is Signal.PASS)
+        before = made[0].state()
+        assert rig.ask("reload").done
+        rig.wait_for_frames()
+        wait_for(lambda: made[0].state().run_id != before.run_id)
+        after = made[0].state()
+        made[0].controls.counts()
+    first, second = rig.runs()
+    assert len(made) == 1
+    assert (after.heartbeat > before.heartbeat, after.signal) == (True, Signal.PASS)
+    frames = sum(run.summary["captured"] - run.summary["dropped"] for run in (first, second))
+    assert made[0].state().heartbeat == frames
+    assert made[0].is_stopped
+    signals = [state.signal for state in made[0].shown if state.sequence > before.sequence]
+    assert Signal.REJECT not in signals
+
+
+def test_a_line_that_stops_inspecting_is_not_ready(
+    tmp_path: Path, made: list[RecordingOutput]
+) -> None:
+    with line_rig(tmp_path) as rig:
+        wait_for(lambda: made[0].state().signal is Signal.PASS)
+        assert rig.ask("stop").done
+        wait_for(lambda: made[0].state().signal is Signal.NOT_READY)
+        assert rig.ask("start").done
+        wait_for(lambda: made[0].state().signal is Signal.PASS)
+
+
+def test_state_outputs_cannot_change_while_a_line_runs(tmp_path: Path) -> None:
+    with line_rig(tmp_path) as rig:
+        write_line(tmp_path, outputs=[STATE | {"expiry_ms": 500}])
+        answer = rig.ask("reload")
+    assert not answer.done
+    assert "the state outputs in outputs can change only with a new start" in answer.text
+
+
+def test_a_trigger_reaches_the_runs(tmp_path: Path, made: list[RecordingOutput]) -> None:
+    parts = {"enabled": True, "by": "trigger", "frames": 1}
+    with line_rig(tmp_path, parts=parts) as rig:
+        rig.wait_for_frames()
+        made[0].controls.trigger(TriggerMessage("p7"))
+        wait_for(lambda: made[0].state().part_id == "p7")
+
+
+def test_an_output_that_cannot_open_closes_everything(
+    tmp_path: Path, made: list[RecordingOutput], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[SyntheticSource] = []
+    monkeypatch.setattr(SyntheticSource, "close", lambda source: closed.append(source))
+    broken = {"kind": "command", "expiry_ms": 100, "command": ["no-such-program"]}
+    with pytest.raises(ConfigError, match=r"outputs\[1\].command"):
+        run(tmp_path, OF_FILE | {"outputs": [STATE, broken]})
+    assert made[0].is_stopped
+    assert closed
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"kind": "recording"}, r"missing key outputs\[0\].expiry_ms"),
+        ({**STATE, "expiry_ms": 0}, r"outputs\[0\].expiry_ms must lie between 1"),
+        ({**STATE, "speed": 1}, r"unknown key outputs\[0\].speed"),
+        ({"kind": "no_kind"}, r"outputs\[0\].kind must be a known kind .*mqtt_state"),
+    ],
+)
+def test_an_entry_that_cannot_be_used_is_refused(
+    tmp_path: Path, entry: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        run(tmp_path, OF_FILE | {"outputs": [entry]})
+
+
+def test_a_source_cannot_have_the_name_of_the_joined_parts(tmp_path: Path) -> None:
+    sources = [{"name": name, "source": {"uri": "synthetic"}} for name in ("left", "line")]
+    with pytest.raises(ConfigError, match="the name line is that of the parts"):
+        run(tmp_path, {"sources": sources})
+
+
+def test_without_state_outputs_a_run_has_no_link(tmp_path: Path) -> None:
+    settings = OF_FILE | {"engine.backend": "fake", "output.dir": str(tmp_path / "out")}
+    config = load_config(None, settings)
+    session = Session(config, states=make_state_outputs(config))
+    try:
+        assert "machine" not in [output.sink.name for output in session.runs[0].outputs]
+    finally:
+        session.runs[0].source.close()
+        session.close()
