@@ -2,7 +2,7 @@
 
 python -m benchmarks.camera_health [--frames 100000] [--data DIR]. Each scene has 60 good pictures
 from which the limits follow, as in `fit`. Other frames of it are checked. DIR: classes in MVTec
-layout (train/good, test/good) whose good test pictures are checked, too.
+layout (train/good, test/good) whose good test pictures are checked, too, and video/*.mp4.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import av
 import cv2
 import numpy as np
 from loguru import logger
@@ -169,26 +170,39 @@ def measure_cost(scene: HealthScene, repeats: int = 2000) -> dict[str, float]:
 
 
 def check_real(folder: Path) -> dict[str, Any]:
-    """Good test pictures of each class that a run would refuse."""
+    """Good test pictures of each class that a run would refuse, and frames of the second half of
+    each video, after a fit on the first half."""
     results = {}
+    for path in sorted(folder.glob("video/*.mp4")):
+        with av.open(str(path)) as container:
+            frames = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
+        frames = [np.asarray(cv2.resize(f, (384, 216)), np.uint8) for f in frames]
+        half = len(frames) // 2
+        results[path.stem] = _check(path.stem, frames[:half:6], frames[half:])
     for place in sorted(path.parents[1] for path in folder.glob("*/test/good")):
-        size = (256, 256)
-        teaching = [_read(path, size) for path in pictures_in(place / "train" / "good")]
-        camera = Camera(teach(teaching), HealthOptions(), live=False)
-        camera.see_all(_read(path, size) for path in pictures_in(place / "test" / "good"))
-        total, errors = camera.frames, camera.errors
-        shown = {name: c["frames"] for name, c in camera.log.summary().items()}
-        print(f"{place.name}: {errors} of {total} good test pictures are ERROR; {shown}")
-        results[place.name] = [total, errors, shown]
+        good = (place / part / "good" for part in ("train", "test"))
+        teaching, tests = ([_read(path) for path in pictures_in(each)] for each in good)
+        results[place.name] = _check(place.name, teaching, tests)
     return results
+
+
+def _check(name: str, teaching: Sequence[Image], tests: Sequence[Image]) -> list[Any]:
+    camera = Camera(teach(teaching), HealthOptions(), live=False)
+    camera.see_all(tests)
+    shown = camera.log.summary()
+    print(
+        f"{name}: {len(teaching)} good pictures; {camera.errors} of {camera.frames} others are "
+        f"ERROR; {shown}"
+    )
+    return [camera.frames, camera.errors, shown]
 
 
 def _teaching(scene: HealthScene) -> list[Image]:
     return [scene.draw(SPREAD * number) for number in range(TEACHING)]
 
 
-def _read(path: Path, size: tuple[int, int]) -> Image:
-    return np.asarray(cv2.resize(decode_picture(path)[..., ::-1], size), np.uint8)
+def _read(path: Path) -> Image:
+    return np.asarray(cv2.resize(decode_picture(path)[..., ::-1], (256, 256)), np.uint8)
 
 
 def main() -> int:
