@@ -23,7 +23,7 @@ from inspector.core.errors import DataError, FrameError
 from inspector.core.stage_items import ModelInput
 from inspector.core.types import Frame
 from inspector.health.check import HealthCheck, has_limits
-from inspector.health.options import SINGLE_PICTURES
+from inspector.health.options import HealthOptions
 from inspector.processing.preprocess import Preprocess
 from learning.datasets.masks import MaskReader
 from learning.datasets.types import Sample
@@ -95,7 +95,7 @@ class EngineRunner:
         self._inspected = inspected_area(engine.spec)
         health = None
         if has_limits(engine.spec):
-            health = HealthCheck(engine.spec, SINGLE_PICTURES, live=False)
+            health = HealthCheck(engine.spec, HealthOptions(), live=False, stream=False)
         self._preprocess = Preprocess(
             engine.spec, check_health=health, allow_aspect=settings.allow_aspect
         )

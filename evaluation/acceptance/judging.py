@@ -11,7 +11,7 @@ from inspector.core.clock import utc_now
 from inspector.core.errors import FrameError
 from inspector.core.types import Frame, Verdict
 from inspector.health.check import HealthCheck, has_limits
-from inspector.health.options import SINGLE_PICTURES
+from inspector.health.options import HealthOptions
 from inspector.processing.preprocess import Preprocess
 from learning.thresholds.changing import picture_hash
 
@@ -41,7 +41,11 @@ class EngineJudge:
     def __init__(self, engine: Engine, *, allow_aspect: bool = False) -> None:
         self._engine = engine
         spec = engine.spec
-        health = HealthCheck(spec, SINGLE_PICTURES, live=False) if has_limits(spec) else None
+        health = (
+            HealthCheck(spec, HealthOptions(), live=False, stream=False)
+            if has_limits(spec)
+            else None
+        )
         self._preprocess = Preprocess(spec, check_health=health, allow_aspect=allow_aspect)
         self.warnings = self._preprocess.warnings
 

@@ -1,5 +1,6 @@
 """Decides whether a frame is fit to be judged: like the good pictures, and not frozen."""
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
@@ -13,7 +14,7 @@ from engines.spec_fields import PictureFigure
 from inspector.core.arrays import Image
 from inspector.core.stage_items import HEALTHY, Fault, FrameHealth
 from inspector.core.types import Cause, Frame
-from inspector.health.condition_log import END_FRAMES, Persistence
+from inspector.health.condition_log import BEGIN_FRAMES, END_FRAMES, Persistence
 from inspector.health.conditions import (
     DIRT,
     FROZEN,
@@ -49,8 +50,8 @@ class HealthCheck:
     change in a single pixel for options.frozen_s has the cause `stale`. While the camera has moved,
     every frame is at fault, and sizes in mm are withheld.
 
-    report: gets the symptoms of every frame. warnings: gets a sentence if the engine file has no
-    limits.
+    stream: False for pictures that do not follow each other. report: gets the symptoms of every
+    frame. warnings: gets a sentence if the engine file has no limits.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class HealthCheck:
         options: HealthOptions,
         *,
         live: bool,
+        stream: bool = True,
         report: Report = lambda frame_id, symptoms: None,
     ) -> None:
         self.warnings: list[str] = []
         self._options = options
         self._report = report
-        self._move = Persistence()
+        self._stream = stream
+        self._move = Persistence(begin=BEGIN_FRAMES if stream else math.inf)
         self._figures = limited_figures(spec)
         self._meter: PictureMeter | None = None
         self._drift: LightDrift | None = None
@@ -83,9 +86,9 @@ class HealthCheck:
         symptoms = self._find_frozen(frame)
         if self._meter is not None:
             values = self._meter.measure(pixels)
-            outside = self._find_outside(self._meter, values, pixels)
-            # A picture that is outside the limits says nothing about slow changes.
-            symptoms += outside or self._find_lasting(values, pixels)
+            symptoms += self._find_outside(self._meter, values, pixels)
+            if not symptoms:  # otherwise the picture says nothing about slow changes
+                symptoms = self._find_lasting(values, pixels)
         # While the camera has moved, a picture differs in other figures, too.
         self._report(
             frame.frame_id, [s for s in symptoms if not (s.by_defect and self._move.active)]
@@ -100,6 +103,8 @@ class HealthCheck:
         if spec.roi is not None:
             inside = draw_mask(spec.roi, spec.resize.input_hw, spec.resize.crop)
         self._meter = meter_of(spec, inside)
+        if not self._stream:
+            return
         if self._options.action(LIGHT_DRIFT) != IGNORE:
             self._drift = LightDrift(self._figures)
         background = reference_of(spec)

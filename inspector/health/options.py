@@ -45,7 +45,3 @@ class HealthOptions:
         if chosen is not None:
             return chosen
         return WARN if condition in LASTING and self.outside == ERROR else self.outside
-
-
-SINGLE_PICTURES: Final = HealthOptions(light_drift=IGNORE, dirt=IGNORE)
-"""The default for pictures that are no stream."""

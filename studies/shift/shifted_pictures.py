@@ -22,7 +22,7 @@ from inspector.core.errors import DataError
 from inspector.core.stage_items import ModelInput
 from inspector.core.types import Frame
 from inspector.health.check import HealthCheck, has_limits
-from inspector.health.options import SINGLE_PICTURES
+from inspector.health.options import HealthOptions
 from inspector.processing.preprocess import Preprocess
 from learning.datasets.types import ClassData, Sample
 from learning.normals import spread
@@ -81,7 +81,11 @@ class ShiftedPictures:
         if spec.roi is not None:
             inside = draw_mask(spec.roi, spec.resize.input_hw, spec.resize.crop)
         self._meter = meter_of(spec, inside)
-        health = HealthCheck(spec, SINGLE_PICTURES, live=False) if has_limits(spec) else None
+        health = (
+            HealthCheck(spec, HealthOptions(), live=False, stream=False)
+            if has_limits(spec)
+            else None
+        )
         self._preprocess = Preprocess(spec, check_health=health, allow_aspect=True)
         bank = frozenset(() if spec.left_out is None else spec.left_out.bank)
         prepared = [self._preprocess(_frame(s, image)) for s, _, image in self._images]

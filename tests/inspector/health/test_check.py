@@ -174,6 +174,14 @@ def test_an_odd_frame_withholds_mm_for_this_frame_only():
     assert health(frame(good, 1), good) == HEALTHY
 
 
+def test_pictures_that_do_not_follow_each_other_are_checked_one_by_one():
+    good, moved = boards()[0], np.roll(boards()[0], 20, axis=1)
+    health = HealthCheck(make_spec(boards()), HealthOptions(), live=False, stream=False)
+    for number in range(9):
+        assert health(frame(moved, number), moved).fault is not None
+    assert health(frame(good, 9), good) == HEALTHY
+
+
 def test_a_camera_that_may_move_is_judged_without_mm():
     health = HealthCheck(make_spec(boards()), HealthOptions(moved="warn"), live=False)
     moved = np.roll(boards()[0], 20, axis=1)
