@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,8 @@ from inspector.core.stage_items import HEALTHY, Fault, FrameHealth
 from inspector.core.types import Cause, Frame
 from inspector.health.condition_log import BEGIN_FRAMES, END_FRAMES, Persistence
 from inspector.health.conditions import (
+    BLACK,
+    COVERED,
     DIRT,
     FROZEN,
     LASTING,
@@ -140,6 +143,14 @@ class HealthCheck:
                 name, sentence, by_defect = MOVED, moved, False
             sentence += _numbers(figure, value)
             symptoms.append(Symptom(name, sentence, by_defect=by_defect, value=value, limit=limit))
+        if {("brightness", -1), ("darkest_cell", -1)} <= sides and (
+            "brightest_cell",
+            -1,
+        ) not in sides:
+            # So much of the picture is covered that no defect can be the reason.
+            symptoms = [
+                replace(s, condition=COVERED) if s.condition == BLACK else s for s in symptoms
+            ]
         shown = [s for s in symptoms if self._options.action(s.condition) != IGNORE]
         if ("contrast", -1) in sides and (light := _find_light(sides)):
             # Without light, a picture is blurred and has another colour, too.

@@ -141,8 +141,9 @@ def test_a_condition_can_be_stricter_than_the_others():
         (lambda p: cv2.GaussianBlur(p, (0, 0), 2), "blurred"),
         (lambda p: np.full_like(p, 110), "blurred"),
         (lambda p: np.stack([p[..., 0], p[..., 1], p[..., 2] // 2], axis=2), "colour"),
+        (covered, "covered"),
     ],
-    ids=["black", "white", "blurred", "one colour", "tinted"],
+    ids=["black", "white", "blurred", "one colour", "tinted", "covered"],
 )
 def test_a_sick_camera_has_one_condition(change, condition):
     health, names = start(make_spec(textures()))
