@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from flow_rig import HW, Inspect, bad_picture, write_pictures
+from part_runs import run_config
 from record_schema import check_log
 
 from calibration.plane import Calibration
@@ -71,3 +72,18 @@ def test_tracking_needs_sizes_in_mm(arguments: list[str], engine: Path, inspect:
     result = inspect(arguments[0], engine, *arguments[1:], *more)
     assert result.code == 2
     assert "health.moved" in result.stderr
+
+
+def test_a_live_camera_without_pictures_is_stalled(tmp_path: Path) -> None:
+    synthetic = {"frames": 4, "paced": True}
+    values = {
+        "source": {"uri": "synthetic", "frame_size": "64x48", "synthetic": synthetic, "fps": 2},
+        "engine": {"backend": "fake", "allow_aspect": True},
+        "health": {"stalled_s": 0.1},
+    }
+    out = run_config(tmp_path, values)
+    events = [line for line in check_log(out / "inspections.jsonl") if line["type"] == "health"]
+    assert [event["state"] for event in events[:4]] == ["begin", "end", "begin", "end"]
+    assert {event["condition"] for event in events} == {"stalled"}
+    assert events[0]["frame_id"] is None
+    assert events[0]["value"] >= events[0]["limit"] == 0.1
