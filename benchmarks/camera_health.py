@@ -132,12 +132,14 @@ def measure_detection(scenes: Sequence[HealthScene]) -> dict[str, Any]:
                 well = WELL if name in LASTING else 5
                 camera.see_all(map(scene.draw, range(FIRST, FIRST + well)))
                 errors, number = camera.errors, 0
-                while number < (MOST if name in LASTING else 60) and name not in camera.log.names:
+                while (
+                    number < (MOST if name in LASTING else 60) and name not in camera.log.conditions
+                ):
                     camera.see(sicken(scene.draw(FIRST + well + number), strength, number))
                     number += 1
-                others = set(camera.log.names) - {name}
+                others = set(camera.log.conditions) - {name}
                 share = (camera.errors - errors) / number
-                results.append((name in camera.log.names, number, others, share))
+                results.append((name in camera.log.conditions, number, others, share))
             detected = [number for active, number, _, _ in results if active]
             others = sum(bool(other) and not active for active, _, other, _ in results)
             share = float(np.mean([each[3] for each in results]))

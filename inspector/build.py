@@ -242,7 +242,7 @@ def _connect(
         running_on=engine_check.running_on,
         calibration=None if calibration is None else dataclasses.asdict(calibration),
         evidence=evidence,
-        conditions=conditions.log,
+        health=conditions.log,
         events=events,
         disk=guard,
     )

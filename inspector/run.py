@@ -42,7 +42,7 @@ class Run:
     """A pipeline that is ready to start, and the content of its summary.
 
     warnings: lists of engine, frames, pictures and configuration, which the stages fill.
-    running_on: empty until the engine is open, then one entry. conditions: of the camera. disk:
+    running_on: empty until the engine is open, then one entry. health: of the camera. disk:
     None if no limit is set.
     """
 
@@ -56,7 +56,7 @@ class Run:
     running_on: list[str]
     calibration: dict[str, Any] | None
     evidence: RunEvidence
-    conditions: ConditionLog
+    health: ConditionLog
     events: EventStages = field(default_factory=EventStages)
     disk: DiskGuard | None = None
 
@@ -90,7 +90,7 @@ class Run:
             "tracking": summarize_ledger(self.events.tracking),
             "four_points": next((sink.score for sink in maps), None),
             **self.events.summary(),
-            "health": self.conditions.summary(),
+            "health": self.health.summary(),
             "disk": None if self.disk is None else self.disk.summary(),
             "outputs": {
                 output.sink.name: output.sink.counts()

@@ -1,7 +1,7 @@
 """Turns what single frames show into conditions that begin and end."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
@@ -29,9 +29,6 @@ _HEALTHY: Final = {
     FROZEN: "the picture changes again",
     STALLED: "pictures come again",
 }
-
-OnChange = Callable[[tuple[str, ...]], None]
-"""Gets the names of all conditions that are active. It must return at once."""
 
 
 @dataclass(slots=True)
@@ -63,12 +60,10 @@ class Persistence:
 class ConditionLog:
     """Knows which conditions are active. One thread calls see(), begin() and end().
 
-    source: name of the camera, for the log. on_change: called when a condition begins or ends;
-    None: nobody.
+    source: name of the camera, for the log.
     """
 
     def __init__(self, source: str = "") -> None:
-        self.on_change: OnChange | None = None
         self._source = source
         self._states: dict[str, Persistence] = {}
         self._active: dict[str, str] = {}
@@ -77,8 +72,8 @@ class ConditionLog:
         self._lock = Lock()
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """Conditions that are active, the oldest first. Any thread may ask."""
+    def conditions(self) -> tuple[str, ...]:
+        """Names of the conditions that are active, the oldest first. Any thread may ask."""
         with self._lock:
             return tuple(self._active)
 
@@ -137,9 +132,6 @@ class ConditionLog:
                 self._active.pop(name, None)
             else:
                 self._active[name] = sentence
-            names = tuple(self._active)
-        if self.on_change is not None:
-            self.on_change(names)
 
     def _where(self, frame: Frame | BadFrame | None) -> str:
         if frame is not None:

@@ -31,16 +31,16 @@ def see(log: ConditionLog, *symptoms: list[Symptom], start: int = 0) -> list[Hea
 def test_an_odd_frame_begins_no_condition():
     log = ConditionLog()
     assert see(log, [], [DARK], [], [DARK], [DARK], []) == []
-    assert log.names == ()
+    assert log.conditions == ()
     assert log.summary() == {BLACK: {"frames": 3, "begun": 0}}
 
 
 def test_a_condition_begins_and_ends_once():
     log = ConditionLog()
     (begin,) = see(log, *[[DARK]] * (BEGIN_FRAMES + 4), *[[]] * (END_FRAMES - 1), [DARK])
-    assert log.names == (BLACK,)
+    assert log.conditions == (BLACK,)
     (end,) = see(log, *[[]] * (END_FRAMES + 5), start=100)
-    assert log.names == ()
+    assert log.conditions == ()
     assert (begin.condition, begin.state, begin.frame_id) == (BLACK, "begin", BEGIN_FRAMES - 1)
     assert (begin.message, begin.value, begin.limit) == ("it is darker", 3.0, 60.0)
     assert (end.condition, end.state, end.frame_id) == (BLACK, "end", 100 + END_FRAMES - 1)
@@ -57,13 +57,13 @@ def test_symptoms_of_many_frames_begin_and_end_at_once():
     ]
 
 
-def test_others_get_the_names_of_all_active_conditions():
-    log, names = ConditionLog(), []
-    log.on_change = names.append
-    both = [DARK, Symptom(MOVED, "it has moved")]
-    see(log, *[both] * 4, *[[DARK]] * END_FRAMES)
-    assert names == [(BLACK,), (BLACK, MOVED), (BLACK,)]
-    assert log.sentence == "black: it is darker"
+def test_all_active_conditions_are_named_the_oldest_first():
+    log = ConditionLog()
+    see(log, *[[Symptom(MOVED, "it has moved")]] * 3, *[[DARK, Symptom(MOVED, "on")]] * 3)
+    assert log.conditions == (MOVED, BLACK)
+    assert log.sentence == "moved: it has moved; black: it is darker"
+    see(log, *[[DARK]] * END_FRAMES)
+    assert log.conditions == (BLACK,)
 
 
 def run_stage(stage: HealthStage, inspections: list[Inspection], symptom: Symptom) -> list[str]:
@@ -116,8 +116,8 @@ def test_no_picture_for_the_limit_is_a_stall_until_one_comes():
     now[0] += 1 * SECOND
     (begin,) = stage.tick()
     assert (begin.condition, begin.state, begin.frame_id) == (STALLED, "begin", None)
-    assert stage.log.names == (STALLED,)
+    assert stage.log.conditions == (STALLED,)
     assert stage.tick() == ()
     _, (end,) = stage.see(inspection(1))
     assert (end.condition, end.state) == (STALLED, "end")
-    assert stage.log.names == ()
+    assert stage.log.conditions == ()
