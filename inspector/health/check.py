@@ -75,6 +75,7 @@ class HealthCheck:
         self._meter: PictureMeter | None = None
         self._drift: LightDrift | None = None
         self._dirt: DirtWatch | None = None
+        self._lasting: list[Symptom] = []
         if not self._figures:
             if options.outside != IGNORE:
                 self._warn_of_old_engine(spec)
@@ -91,7 +92,8 @@ class HealthCheck:
             values = self._meter.measure(pixels)
             symptoms += self._find_outside(self._meter, values, pixels)
             if not symptoms:  # otherwise the picture says nothing about slow changes
-                symptoms = self._find_lasting(values, pixels)
+                self._lasting = self._find_lasting(values, pixels)
+            symptoms += self._lasting
         # While the camera has moved, a picture differs in other figures, too.
         self._report(
             frame.frame_id, [s for s in symptoms if not (s.by_defect and self._move.active)]

@@ -15,6 +15,7 @@ from inspector.core.stage_items import HEALTHY, Fault
 from inspector.core.types import Cause, Frame
 from inspector.health.check import HealthCheck
 from inspector.health.conditions import MEANINGS
+from inspector.health.drift import FRAMES
 from inspector.health.options import HealthOptions
 from learning.picture_limits import summarise_pictures
 from tests.engines.test_picture_statistics import board, texture
@@ -150,6 +151,19 @@ def test_a_sick_camera_has_one_condition(change, condition):
     sick = change(texture(99, 110.0))
     health(frame(sick), sick)
     assert set(names) == {condition}
+
+
+def test_a_slow_change_lasts_over_odd_frames():
+    health, names = start(make_spec(textures()))
+    brighter = [texture(200 + seed, 123.0) for seed in range(FRAMES + 1)]
+    for number, pixels in enumerate(brighter):
+        assert health(frame(pixels, number), pixels).fault is None
+    assert names == ["light_drift"] * 2
+    black = np.zeros((64, 96, 3), np.uint8)
+    fault = health(frame(black, FRAMES + 1), black).fault
+    assert fault is not None
+    assert "drift" not in fault.error
+    assert names[2:] == ["black", "light_drift"]
 
 
 def test_every_figure_of_a_picture_has_a_meaning():
