@@ -14,9 +14,9 @@ from inspector.core.arrays import Image, Mask
 
 FIGURES: Final = (
     *("brightness", "contrast", "sharpness", "red_green", "blue_green"),
-    *("darkest_cell", "brightest_cell", "flattest_cell"),
+    *("darkest_cell", "brightest_cell", "flattest_cell", "clipped"),
 )
-"""Figures of every picture, in grey levels of 0 to 255."""
+"""Figures of every picture, in grey levels of 0 to 255; clipped in %."""
 
 MATCHES: Final = ("match", "cell_match")
 """Figures of a picture that is compared with a reference view, from -1 to 1."""
@@ -24,12 +24,18 @@ MATCHES: Final = ("match", "cell_match")
 CELLS: Final = 4
 """Cells of a picture along each side."""
 
+CLIPPED: Final = 254
+"""Grey level from which a pixel is overexposed."""
+
 VIEW_SIDE: Final = 128
 """Longest side of a reference view, px."""
 
 FINE_SIGMA: Final = 1.0
 COARSE_SIGMA: Final = 8.0
 """Views are compared between these two scales, px: without noise and without light."""
+
+REACH: Final = 5
+"""A view is looked for at shifts of up to this part of each side."""
 
 CELL_FLOOR: Final = 0.25
 """Share of the mean energy of the view that is added to the energy of each cell. Without it, noise
@@ -55,15 +61,18 @@ class View:
         )
         return float(whole), float(cells.min())
 
-    def match_moved(self, other: Plane) -> tuple[float, float, float]:
-        """(x, y) by which the other view is shifted, in px of the view (phase correlation), and
-        the match of the parts that both show."""
-        window = cv2.createHanningWindow(self.plane.shape[::-1], cv2.CV_32F)
-        (x, y), _ = cv2.phaseCorrelate(self.plane, other, window)
-        matrix = np.array([[1, 0, -x], [0, 1, -y]], np.float32)
-        back = cv2.warpAffine(other, matrix, self.plane.shape[::-1])
-        shown = cv2.warpAffine(np.ones_like(other), matrix, self.plane.shape[::-1])
-        return x, y, View(self.plane * shown).match(back)[0]
+    def match_moved(self, other: Plane) -> tuple[int, int, float]:
+        """(x, y) by which the other view is shifted, in px of the view, and the match of the parts
+        that both show. The middle of this view is looked for in the other one, by normalised
+        correlation."""
+        height, width = self.plane.shape
+        down, right = height // REACH, width // REACH
+        middle = self.plane[down : height - down, right : width - right]
+        place = cv2.minMaxLoc(cv2.matchTemplate(other, middle, cv2.TM_CCORR_NORMED))[3]
+        x, y = place[0] - right, place[1] - down
+        here = self.plane[max(0, -y) : height - max(0, y), max(0, -x) : width - max(0, x)]
+        there = other[max(0, y) : height + min(0, y), max(0, x) : width + min(0, x)]
+        return x, y, View(here).match(there)[0]
 
 
 class PictureMeter:
@@ -86,7 +95,7 @@ class PictureMeter:
         "Diatom autofocusing in brightfield microscopy", ICPR 2000, uses its square). red_green,
         blue_green: mean red and mean blue minus mean green. darkest_cell, brightest_cell: smallest
         and largest mean of CELLS x CELLS cells. flattest_cell: smallest mean of the absolute
-        Laplacian of a cell.
+        Laplacian of a cell. clipped: share of the pixels from level CLIPPED on, in %.
         """
         grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
         laplacian = cv2.Laplacian(grey, cv2.CV_16S, ksize=1)
@@ -95,9 +104,10 @@ class PictureMeter:
         _, (sharpness,) = _mean_and_sd(laplacian, self._inside)
         levels = self._cells(grey)
         edges = self._cells(cv2.convertScaleAbs(laplacian))
+        _, clipped = cv2.threshold(grey, CLIPPED - 1, 100, cv2.THRESH_BINARY)
         values = (
             *(brightness, contrast, sharpness, red - green, blue - green),
-            *(min(levels), max(levels), min(edges)),
+            *(min(levels), max(levels), min(edges), cv2.mean(clipped, self._inside)[0]),
         )
         figures = dict(zip(FIGURES, map(float, values), strict=True))
         if self.reference is not None:
@@ -139,9 +149,15 @@ def meter_of(spec: EngineSpec, inside: Mask | None) -> PictureMeter:
     """The meter for the frames of an engine. inside: as in PictureMeter. Raises SpecError if the
     reference view of the spec is not a picture."""
     view = spec.reference_view
-    if view is None or not view.aligned:
-        return PictureMeter(inside)
-    return PictureMeter(inside, png.decode(view.picture, view.hw, 1, "the reference view"))
+    aligned = view is not None and bool(view.aligned)
+    return PictureMeter(inside, reference_of(spec) if aligned else None)
+
+
+def reference_of(spec: EngineSpec) -> Image | None:
+    """The mean of the good pictures, (h, w) uint8 as shrink() gives it; None if the engine file has
+    none. Raises SpecError if it is not a picture."""
+    view = spec.reference_view
+    return None if view is None else png.decode(view.picture, view.hw, 1, "the reference view")
 
 
 def shrink(grey: Image) -> Image:

@@ -95,7 +95,7 @@ class EngineRunner:
         self._inspected = inspected_area(engine.spec)
         health = None
         if has_limits(engine.spec):
-            health = HealthCheck(engine.spec, HealthOptions(), live=False)
+            health = HealthCheck(engine.spec, HealthOptions(), live=False, stream=False)
         self._preprocess = Preprocess(
             engine.spec, check_health=health, allow_aspect=settings.allow_aspect
         )

@@ -28,6 +28,7 @@ from inspector.engine_check import EngineCheck, check_fallback, make_ruler
 from inspector.event_stages import EventStages
 from inspector.health.check import HealthCheck
 from inspector.health.options import IGNORE, HealthOptions
+from inspector.health.stage import HealthStage, StallStage
 from inspector.machine.kinds import STATE_OUTPUTS
 from inspector.machine.link import BoardLink
 from inspector.measure.defect_summary import DefectSummary
@@ -172,7 +173,10 @@ def _connect(
     live: bool,
 ) -> Run:
     """live: time is limited."""
-    health = HealthCheck(spec, _health_options(config), live=source.info.live)
+    conditions = _make_health_stage(config, run)
+    health = HealthCheck(
+        spec, _health_options(config), live=source.info.live, report=conditions.report
+    )
     preprocess = Preprocess(
         spec,
         None if calibration is None else calibration.check,
@@ -212,6 +216,7 @@ def _connect(
         run,
         event_stages=[
             *([] if guard is None else [guard]),
+            conditions,
             *events.in_order(),
             *([ChangeStage(changes)] if (changes := link.changes(run)) else []),
             *([] if interruption is None else [interruption]),
@@ -249,7 +254,7 @@ def _connect(
         running_on=engine_check.running_on,
         calibration=None if calibration is None else dataclasses.asdict(calibration),
         evidence=evidence,
-        health=health,
+        health=conditions.log,
         events=events,
         disk=guard,
     )
@@ -266,6 +271,13 @@ def _health_options(config: Config) -> HealthOptions:
     if config.engine.backend != "fake":
         return config.health
     return dataclasses.replace(config.health, outside=IGNORE)
+
+
+def _make_health_stage(config: Config, run: RunInfo) -> HealthStage:
+    limit_s = config.health.stalled_s
+    if run.source.live and limit_s is not None:
+        return StallStage(limit_s, run.source_name)
+    return HealthStage(run.source_name)
 
 
 def _make_renderer(

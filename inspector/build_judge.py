@@ -45,6 +45,9 @@ def make_judge(
     cannot be used."""
     inspected = draw_inspected(spec)
     analyzer = MapAnalyzer(calibration, config.measure, inspected=inspected)
+    in_px = None
+    if calibration is not None:
+        in_px = MapAnalyzer(None, config.measure, inspected=inspected).analyze
     sizes_decide = config.verdict.rule != SCORE
     deadline_ms = config.verdict.deadline_ms if live and sizes_decide else None
     limits = None
@@ -61,6 +64,7 @@ def make_judge(
         undecided_fails=config.verdict.undecided == "fail",
         make_plan=_read_replay(config.measure.replay, run, live=live) or limits,
         recall=recall,
+        analyze_px=in_px,
     )
     explain = Explainer(config.explain, inspected).explain if config.explain.enabled else None
     return JudgeParts(judge, limits, None if deadline_ms is None else deadline_ms / 1e3, explain)

@@ -238,6 +238,7 @@ class _KilledRun:
             "tracking": summarize_ledger(None if self._web is None else self._web.stage),
             "four_points": None,
             **self._parts.summary(),
+            "health": None,
             "disk": None,
             "outputs": {},
             "engine": run.engine

@@ -15,7 +15,7 @@ from inspector.core.protocols import Source
 from inspector.core.secrets import mask_secrets
 from inspector.core.types import RunInfo
 from inspector.event_stages import EventStages
-from inspector.health.check import HealthCheck
+from inspector.health.condition_log import ConditionLog
 from inspector.measure.defect_summary import DefectSummary
 from inspector.outputs.folder import ResultFolder
 from inspector.outputs.queued import QueuedOutput
@@ -42,7 +42,8 @@ class Run:
     """A pipeline that is ready to start, and the content of its summary.
 
     warnings: lists of engine, frames, pictures and configuration, which the stages fill.
-    running_on: empty until the engine is open, then one entry. disk: None if no limit is set.
+    running_on: empty until the engine is open, then one entry. health: of the camera. disk:
+    None if no limit is set.
     """
 
     pipeline: Pipeline
@@ -55,7 +56,7 @@ class Run:
     running_on: list[str]
     calibration: dict[str, Any] | None
     evidence: RunEvidence
-    health: HealthCheck
+    health: ConditionLog
     events: EventStages = field(default_factory=EventStages)
     disk: DiskGuard | None = None
 
@@ -89,6 +90,7 @@ class Run:
             "tracking": summarize_ledger(self.events.tracking),
             "four_points": next((sink.score for sink in maps), None),
             **self.events.summary(),
+            "health": self.health.summary(),
             "disk": None if self.disk is None else self.disk.summary(),
             "outputs": {
                 output.sink.name: output.sink.counts()

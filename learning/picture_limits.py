@@ -43,10 +43,11 @@ FLOORS: Final = {
     "darkest_cell": (10.0, 10.0),
     "brightest_cell": (10.0, 10.0),
     "flattest_cell": (0.3, math.inf),
+    "clipped": (100.0, 5.0),
     "match": (0.1, math.inf),
     "cell_match": (0.1, math.inf),
 }
-"""Figure -> smallest margins (low, high), in grey levels, as a logarithm of a ratio, or as a
+"""Figure -> smallest margins (low, high), in grey levels, as a logarithm of a ratio, in % or as a
 correlation. Light and lens may change by this much without harm. A defect adds contrast and edges,
 so the margins are wider there."""
 
@@ -67,8 +68,8 @@ Values = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class GoodPictures:
-    """The fields good_pictures and reference_view of an EngineSpec. view: None for pictures that
-    are not aligned."""
+    """The fields good_pictures and reference_view of an EngineSpec. view: None if there are fewer
+    than LEAST_ALIGNED independent pictures."""
 
     statistics: PictureStatistics
     view: ReferenceView | None
@@ -97,12 +98,12 @@ def summarise_pictures(
     columns = {name: np.array([row[name] for row in measured]) for name in FIGURES}
     view = None
     if count >= LEAST_ALIGNED:
-        matches = _match_others(views, inside)
+        matches, limited = _match_others(views, inside), {}
         if matches[MATCHES[0]].min() >= ALIGNED_MATCH:
             limited = {name: v for name, v in matches.items() if _is_useful(name, v, count)}
-            if MATCHES[0] in limited:
-                columns |= limited
-                view = _reference_view(views, len(measured))
+        aligned = MATCHES[0] in limited
+        columns |= limited if aligned else {}
+        view = _reference_view(views, aligned=aligned)
     multiples = {name: _grow(name, values, count) for name, values in columns.items()}
     figures = tuple(_figure(name, values, multiples[name]) for name, values in columns.items())
     rate = None
@@ -190,10 +191,10 @@ def _is_useful(name: str, values: Values, count: int) -> bool:
     return low is not None and low >= USEFUL_MATCH
 
 
-def _reference_view(views: list[Image], count: int) -> ReferenceView:
+def _reference_view(views: list[Image], *, aligned: bool) -> ReferenceView:
     mean = _rounded(np.mean(views, axis=0))
     height, width = mean.shape
-    return ReferenceView((height, width), png.encode(mean), count, aligned=True)
+    return ReferenceView((height, width), png.encode(mean), len(views), aligned=aligned)
 
 
 def _rounded(plane: Values) -> Image:

@@ -197,7 +197,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, "engines.spec", "engines.resize", "inspector.processing"},
         {"cv2", "numpy"},
     ),
-    "inspector/health": ({CORE, TOP, "inspector.health"}, {"numpy"}),
+    "inspector/health": ({CORE, TOP, "inspector.health"}, {"cv2", "numpy"}),
     "inspector/measure": (
         {CORE, "calibration", "inspector.measure"},
         {"numpy", "contourpy", "cv2", "scipy"},

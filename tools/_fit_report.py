@@ -82,7 +82,8 @@ def _describe_limits(spec: EngineSpec) -> str:
     good = spec.good_pictures
     if good is None or good.false_alarm_rate is None:
         return "frames are not compared with the good pictures, because there are too few"
-    place = ", or at another place," if spec.reference_view is not None else ""
+    aligned = spec.reference_view is not None and spec.reference_view.aligned
+    place = ", or at another place," if aligned else ""
     return (
         "a frame that is dark, blurred, of another colour or covered"
         f"{place} is ERROR; on average at most {good.false_alarm_rate:.2%} of new good pictures, "

@@ -41,7 +41,11 @@ class EngineJudge:
     def __init__(self, engine: Engine, *, allow_aspect: bool = False) -> None:
         self._engine = engine
         spec = engine.spec
-        health = HealthCheck(spec, HealthOptions(), live=False) if has_limits(spec) else None
+        health = (
+            HealthCheck(spec, HealthOptions(), live=False, stream=False)
+            if has_limits(spec)
+            else None
+        )
         self._preprocess = Preprocess(spec, check_health=health, allow_aspect=allow_aspect)
         self.warnings = self._preprocess.warnings
 

@@ -2,6 +2,8 @@
 
 from inspector.config.sections import Config
 from inspector.core.errors import ConfigError
+from inspector.health.conditions import MOVED
+from inspector.health.options import WARN
 from inspector.outputs.options import OutputOptions
 from inspector.parts.options import check_parts, check_rolls
 from inspector.source_check import check_frame_size
@@ -39,6 +41,12 @@ def check_keys(config: Config) -> None:
             "tracking.enabled"
         )
     calibrated = config.calibration.path is not None
+    if config.health.action(MOVED) == WARN and calibrated and config.tracking.enabled:
+        raise ConfigError(
+            "health.moved: with tracking and a calibration it cannot be warn, because tracking "
+            "needs the sizes in mm, which are withheld when the camera has moved; use error or "
+            "ignore"
+        )
     if config.parts.enabled:
         check_parts(config.parts)
     if config.rolls.enabled:

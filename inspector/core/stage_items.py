@@ -1,6 +1,7 @@
 """The data that the stages of the pipeline pass to each other: model input and engine output."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from inspector.core.arrays import Image, Map
 from inspector.core.geometry import Affine
@@ -21,17 +22,32 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameHealth:
+    """Whether a frame is fit to be judged.
+
+    fault: why it is not; None if it is. no_mm: a sentence, if its sizes in mm would be wrong.
+    """
+
+    fault: Fault | None = None
+    no_mm: str | None = None
+
+
+HEALTHY: Final = FrameHealth()
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInput:
     """A resized frame.
 
     pixels: (H_in, W_in, 3) uint8 RGB. to_frame: input -> frame pixels. fault: why the frame is
-    ERROR although the engine can compute its map.
+    ERROR although the engine can compute its map. no_mm: as in FrameHealth.
     """
 
     frame: Frame
     pixels: Image
     to_frame: Affine
     fault: Fault | None = None
+    no_mm: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +57,7 @@ class EngineOutput:
     anomaly_map: (h, w) float32, finite, in memory that nothing else uses. to_frame: map pixels ->
     frame pixels. fault: why the frame is ERROR although it has a map; its defects are still
     measured and logged. score: finite unless there is a fault. inferred_ns: monotonic time at which
-    the map was ready.
+    the map was ready. no_mm: as in FrameHealth.
     """
 
     frame: Frame
@@ -50,3 +66,4 @@ class EngineOutput:
     score: float
     fault: Fault | None = None
     inferred_ns: int = 0
+    no_mm: str | None = None

@@ -1,55 +1,47 @@
 """Decides whether a frame is fit to be judged: like the good pictures, and not frozen."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from loguru import logger
 
-from engines.picture_statistics import PictureMeter, meter_of
+from engines.picture_statistics import PictureMeter, meter_of, reference_of
 from engines.roi import draw_mask
 from engines.spec import EngineSpec
 from engines.spec_fields import PictureFigure
 from inspector.core.arrays import Image
-from inspector.core.stage_items import Fault
+from inspector.core.stage_items import HEALTHY, Fault, FrameHealth
 from inspector.core.types import Cause, Frame
-from inspector.health.options import IGNORE, WARN, HealthOptions
-
-SENTENCES: Final = {
-    "brightness": ("it is darker", "it is brighter"),
-    "contrast": ("it has less contrast", "it has more contrast"),
-    "sharpness": ("it is less sharp", "it is sharper or has more noise"),
-    "red_green": ("it has another colour", "it has another colour"),
-    "blue_green": ("it has another colour", "it has another colour"),
-    "darkest_cell": ("a part of it is darker", "it has no part as dark"),
-    "brightest_cell": ("it has no part as bright", "a part of it is brighter"),
-    "flattest_cell": ("a part of it has less texture", ""),
-    "match": ("it shows something else", ""),
-    "cell_match": ("a part of it shows something else", ""),
-}
-"""Figure -> what a value below and above the limits means."""
-
-NEVER_BY_DEFECT: Final = frozenset(
-    {
-        *(("brightness", -1), ("brightness", 1), ("contrast", -1), ("sharpness", -1)),
-        *(("red_green", -1), ("red_green", 1), ("blue_green", -1), ("blue_green", 1)),
-    }
+from inspector.health.condition_log import BEGIN_FRAMES, END_FRAMES, Persistence
+from inspector.health.conditions import (
+    BLACK,
+    COVERED,
+    DIRT,
+    FROZEN,
+    LASTING,
+    LIGHT_DRIFT,
+    MEANINGS,
+    MOVED,
+    PICTURE_CONDITIONS,
+    Symptom,
 )
-"""(figure, side of its limits) that a defect of usual size does not cause."""
+from inspector.health.dirt import DirtWatch
+from inspector.health.drift import LightDrift
+from inspector.health.options import ERROR, IGNORE, HealthOptions
 
 MOST_SENTENCES: Final = 2
-MOVED: Final = "moved"
-FROZEN: Final = "frozen"
+CLEAR_MATCH: Final = 0.5
+CLEAR_GAIN: Final = 0.2
+"""A picture has also moved if it matches at another place by CLEAR_MATCH, and better by CLEAR_GAIN.
+A defect can keep it below the limit there."""
 
+NO_MM: Final = "sizes in mm are withheld, because the camera has moved"
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One way in which a picture is not fit. by_defect: whether a defect can be the reason."""
-
-    name: str
-    sentence: str
-    cause: Cause = Cause.HEALTH
-    by_defect: bool = False
+Report = Callable[[int, Sequence[Symptom]], None]
+"""Gets the number of a frame, and its symptoms."""
 
 
 class HealthCheck:
@@ -58,82 +50,136 @@ class HealthCheck:
     The check compares the figures of a frame (engines.picture_statistics) with the limits in the
     engine file. If they are outside, the fault has the cause `health`. A defect can be the reason
     for some figures; a frame that fails then stays FAIL. A live source whose picture does not
-    change in a single pixel for options.frozen_s has the cause `stale`. The log gets a line when
-    the conditions change.
+    change in a single pixel for options.frozen_s has the cause `stale`. While the camera has moved,
+    every frame is at fault, and sizes in mm are withheld.
 
-    warnings: gets a sentence if the engine file has no limits. condition: a sentence while the
-    pictures are not fit to be judged; conditions: the names of all its conditions.
+    stream: False for pictures that do not follow each other. report: gets the symptoms of every
+    frame. warnings: gets a sentence if the engine file has no limits.
     """
 
-    def __init__(self, spec: EngineSpec, options: HealthOptions, *, live: bool) -> None:
+    def __init__(
+        self,
+        spec: EngineSpec,
+        options: HealthOptions,
+        *,
+        live: bool,
+        stream: bool = True,
+        report: Report = lambda frame_id, symptoms: None,
+    ) -> None:
         self.warnings: list[str] = []
         self._options = options
+        self._report = report
+        self._stream = stream
+        self._move = Persistence(begin=BEGIN_FRAMES if stream else math.inf)
         self._figures = limited_figures(spec)
         self._meter: PictureMeter | None = None
-        if options.outside != IGNORE and self._figures:
-            inside = None
-            if spec.roi is not None:
-                inside = draw_mask(spec.roi, spec.resize.input_hw, spec.resize.crop)
-            self._meter = meter_of(spec, inside)
-        elif options.outside != IGNORE:
-            self._warn_of_old_engine(spec)
+        self._drift: LightDrift | None = None
+        self._dirt: DirtWatch | None = None
+        self._lasting: list[Symptom] = []
+        if not self._figures:
+            if options.outside != IGNORE:
+                self._warn_of_old_engine(spec)
+        elif any(options.action(name) != IGNORE for name in (*PICTURE_CONDITIONS, *LASTING)):
+            self._start_measuring(spec)
         self._frozen_s = options.frozen_s if live else None
         self._last: Frame | None = None
         self._changed_ns = 0
-        self.conditions: tuple[str, ...] = ()
-        self.condition: str | None = None
 
-    def __call__(self, frame: Frame, pixels: Image) -> Fault | None:
+    def __call__(self, frame: Frame, pixels: Image) -> FrameHealth:
         """pixels: (H, W, 3) uint8 RGB, the frame as the engine takes it."""
-        conditions = self._find_frozen(frame)
+        symptoms = self._find_frozen(frame)
         if self._meter is not None:
-            conditions += self._find_outside(self._meter, pixels)
-        self._log_changes(frame, conditions)
-        refused = [c for c in conditions if c.name == FROZEN or self._options.outside != WARN]
-        if not refused:
-            return None
-        return Fault(_join(refused), refused[0].cause, all(c.by_defect for c in refused))
+            values = self._meter.measure(pixels)
+            symptoms += self._find_outside(self._meter, values, pixels)
+            if not symptoms:  # otherwise the picture says nothing about slow changes
+                self._lasting = self._find_lasting(values, pixels)
+            symptoms += self._lasting
+        # While the camera has moved, a picture differs in other figures, too.
+        self._report(
+            frame.frame_id, [s for s in symptoms if not (s.by_defect and self._move.active)]
+        )
+        self._move.see(float(any(symptom.condition == MOVED for symptom in symptoms)))
+        if not symptoms and not self._move.active:
+            return HEALTHY
+        return self._decide(symptoms)
 
-    def _find_frozen(self, frame: Frame) -> list[Condition]:
+    def _start_measuring(self, spec: EngineSpec) -> None:
+        inside = None
+        if spec.roi is not None:
+            inside = draw_mask(spec.roi, spec.resize.input_hw, spec.resize.crop)
+        self._meter = meter_of(spec, inside)
+        if not self._stream:
+            return
+        if self._options.action(LIGHT_DRIFT) != IGNORE:
+            self._drift = LightDrift(self._figures)
+        background = reference_of(spec)
+        if background is not None and self._options.action(DIRT) != IGNORE:
+            self._dirt = DirtWatch(self._meter.band_pass, background, _independent_pictures(spec))
+
+    def _find_frozen(self, frame: Frame) -> list[Symptom]:
         if self._frozen_s is None:
             return []
         last, self._last = self._last, frame
         if last is None or not _equal(last.image, frame.image):
             self._changed_ns = frame.captured_ns
             return []
-        if (frame.captured_ns - self._changed_ns) / 1e9 < self._frozen_s:
+        if (seconds := (frame.captured_ns - self._changed_ns) / 1e9) < self._frozen_s:
             return []
         sentence = f"the picture is frozen: no pixel has changed for {self._frozen_s:g} s or longer"
-        return [Condition(FROZEN, sentence, Cause.STALE)]
+        return [Symptom(FROZEN, sentence, Cause.STALE, value=seconds, limit=self._frozen_s)]
 
-    def _find_outside(self, meter: PictureMeter, pixels: Image) -> list[Condition]:
-        """The clearest condition first."""
-        values = meter.measure(pixels)
-        conditions = []
+    def _find_outside(
+        self, meter: PictureMeter, values: Mapping[str, float], pixels: Image
+    ) -> list[Symptom]:
+        """The clearest symptom first. Those that a defect can cause are left out if there are
+        others."""
+        symptoms, sides = [], set()
         for figure in self._figures:
             if (side := _side(figure, values[figure.name])) == 0:
                 continue
-            sentence = SENTENCES[figure.name][side > 0] + _numbers(figure, values[figure.name])
-            by_defect = (figure.name, side) not in NEVER_BY_DEFECT
-            if figure.name == "match" and (moved := _describe_move(meter, pixels, figure)):
-                conditions.append(Condition(MOVED, moved + _numbers(figure, values[figure.name])))
-            else:
-                conditions.append(Condition(figure.name, sentence, by_defect=by_defect))
-        return sorted(conditions, key=lambda c: (c.name != MOVED, c.by_defect))
+            sides.add((figure.name, side))
+            value, limit = values[figure.name], figure.low if side < 0 else figure.high
+            meaning = MEANINGS[figure.name, side]
+            name, sentence, by_defect = meaning.condition, meaning.sentence, meaning.by_defect
+            if figure.name == "match" and (moved := _describe_move(meter, pixels, figure, value)):
+                name, sentence, by_defect = MOVED, moved, False
+            sentence += _numbers(figure, value)
+            symptoms.append(Symptom(name, sentence, by_defect=by_defect, value=value, limit=limit))
+        if {("brightness", -1), ("darkest_cell", -1)} <= sides and (
+            "brightest_cell",
+            -1,
+        ) not in sides:
+            # So much of the picture is covered that no defect can be the reason.
+            symptoms = [
+                replace(s, condition=COVERED) if s.condition == BLACK else s for s in symptoms
+            ]
+        shown = [s for s in symptoms if self._options.action(s.condition) != IGNORE]
+        if ("contrast", -1) in sides and (light := _find_light(sides)):
+            # Without light, a picture is blurred and has another colour, too.
+            shown = [s for s in shown if s.condition == light]
+        sure = [s for s in shown if not s.by_defect]
+        return sorted(sure or shown, key=lambda s: s.condition != MOVED)
 
-    def _log_changes(self, frame: Frame, conditions: list[Condition]) -> None:
-        names = tuple(condition.name for condition in conditions)
-        if names == self.conditions:
-            return
-        if names and not self.conditions:
-            logger.warning("{}, frame {}: {}", frame.source_id, frame.frame_id, _join(conditions))
-        elif not names:
-            logger.warning(
-                "{}, frame {}: the pictures are like the good pictures again",
-                *(frame.source_id, frame.frame_id),
-            )
-        self.conditions = names
-        self.condition = _join(conditions) if conditions else None
+    def _find_lasting(self, values: Mapping[str, float], pixels: Image) -> list[Symptom]:
+        drift = None if self._drift is None else self._drift.see(values)
+        dirt = None if self._dirt is None else self._dirt.see(pixels)
+        return [symptom for symptom in (drift, dirt) if symptom is not None]
+
+    def _decide(self, symptoms: Sequence[Symptom]) -> FrameHealth:
+        refused = [
+            s
+            for s in symptoms
+            if s.condition == FROZEN or self._options.action(s.condition) == ERROR
+        ]
+        shows_move = any(symptom.condition == MOVED for symptom in symptoms)
+        if self._move.active and not shows_move and self._options.action(MOVED) == ERROR:
+            sentence = f"the camera had moved, and {END_FRAMES} good pictures must follow"
+            refused.append(Symptom(MOVED, sentence))
+        no_mm = NO_MM if self._move.active or shows_move else None
+        if not refused:
+            return FrameHealth(None, no_mm)
+        fault = Fault(join(refused), refused[0].cause, all(s.by_defect for s in refused))
+        return FrameHealth(fault, no_mm)
 
     def _warn_of_old_engine(self, spec: EngineSpec) -> None:
         warning = (
@@ -142,6 +188,14 @@ class HealthCheck:
         )
         logger.warning("{}", warning)
         self.warnings.append(warning)
+
+
+def join(symptoms: Sequence[Symptom]) -> str:
+    """One sentence about the first symptoms."""
+    parts = [symptom.sentence for symptom in symptoms[:MOST_SENTENCES]]
+    if symptoms[0].condition == FROZEN:
+        return parts[0]
+    return f"the picture is not like the good pictures: {'; '.join(parts)}"
 
 
 def has_limits(spec: EngineSpec) -> bool:
@@ -158,7 +212,7 @@ def limited_figures(spec: EngineSpec) -> tuple[PictureFigure, ...]:
         figure
         for figure in spec.good_pictures.figures
         if (figure.low is not None or figure.high is not None)
-        and figure.name in SENTENCES
+        and any(name == figure.name for name, _ in MEANINGS)
         and (aligned or not figure.name.endswith("match"))
     )
 
@@ -170,10 +224,12 @@ def _side(figure: PictureFigure, value: float) -> int:
     return int(figure.high is not None and value > figure.high)
 
 
-def _describe_move(meter: PictureMeter, pixels: Image, figure: PictureFigure) -> str:
-    """Says that the picture has moved, if it matches at another place. Empty if it does not."""
+def _describe_move(meter: PictureMeter, pixels: Image, figure: PictureFigure, value: float) -> str:
+    """Says that the picture has moved, if it matches at another place. Empty if it does not. value:
+    the match at this place."""
     x, y, match = meter.match_moved(pixels)
-    if figure.low is None or match < figure.low:
+    clearly = match >= CLEAR_MATCH and match >= value + CLEAR_GAIN
+    if figure.low is None or not (match >= figure.low or clearly):
         return ""
     return f"it has moved by {x:.0f} px to the right and {y:.0f} px down at the engine's input"
 
@@ -187,12 +243,17 @@ def _numbers(figure: PictureFigure, value: float) -> str:
     return f" ({figure.name} {value:.3g}, good pictures {allowed})"
 
 
-def _join(conditions: list[Condition]) -> str:
-    """One sentence about the first conditions."""
-    parts = [condition.sentence for condition in conditions[:MOST_SENTENCES]]
-    if conditions[0].name == FROZEN:
-        return parts[0]
-    return f"the picture is not like the good pictures: {'; '.join(parts)}"
+def _find_light(sides: Collection[tuple[str, int]]) -> str | None:
+    """BLACK or SATURATED, if the picture is darker or brighter."""
+    keys = [key for key in (("brightness", -1), ("brightness", 1)) if key in sides]
+    return MEANINGS[keys[0]].condition if keys else None
+
+
+def _independent_pictures(spec: EngineSpec) -> int:
+    """Number of independent pictures of the reference view: neighbours of a stream are similar."""
+    assert spec.reference_view is not None
+    blocks = spec.threshold_rule.blocks
+    return min(spec.reference_view.pictures, blocks or spec.reference_view.pictures)
 
 
 def _equal(image: Image, other: Image) -> bool:

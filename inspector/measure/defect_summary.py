@@ -56,7 +56,8 @@ class DefectSummary:
         self._severities[defect.severity] += 1
         self._defect_px += defect.area_px
         for name, histogram in self._sizes.items():
-            histogram.add(getattr(defect, name))
+            if (size := getattr(defect, name)) is not None:  # sizes in mm can be withheld
+                histogram.add(size)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values; None if there are too few defects. *_percent: share of the judged frames,

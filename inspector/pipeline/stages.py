@@ -108,7 +108,8 @@ def _output(
     input_hw, map_hw = model_input.pixels.shape[:2], anomaly_map.shape
     to_input = Affine(input_hw[1] / map_hw[1], input_hw[0] / map_hw[0])
     to_frame = model_input.to_frame.after(to_input)
-    return EngineOutput(model_input.frame, anomaly_map, to_frame, score, fault, now_ns())
+    no_mm = model_input.no_mm
+    return EngineOutput(model_input.frame, anomaly_map, to_frame, score, fault, now_ns(), no_mm)
 
 
 def make_error_inspection(

@@ -45,7 +45,8 @@ class Judge:
     rule: "score" (FAIL iff score >= image threshold), "defects" (a defect fails the size rule),
     or "either". undecided_fails: whether a size that cannot be decided fails the frame. make_plan:
     limits the time for measuring; None: no limit. recall: gives the defects that need not be
-    measured again; None: all are measured.
+    measured again; None: all are measured. analyze_px: measures frames whose sizes in mm are
+    withheld; None without a calibration.
     """
 
     analyze: Analyze
@@ -56,6 +57,7 @@ class Judge:
     undecided_fails: bool = True
     make_plan: MakePlan | None = None
     recall: Recall | None = None
+    analyze_px: Analyze | None = None
 
     def __call__(self, output: EngineOutput) -> Inspection:
         known = None if self.recall is None else self.recall(output)
@@ -89,9 +91,14 @@ class Judge:
         self, output: EngineOutput, plan: RefinePlan | None, known: KnownDefects | None = None
     ) -> Inspection:
         image, threshold = output.frame.image, self.pixel_threshold
-        defects = self.analyze(image, output.anomaly_map, output.to_frame, threshold, plan, known)
+        analyze, withheld = self.analyze, ""
+        if output.no_mm is not None and self.analyze_px is not None:
+            # Known defects have sizes in mm.
+            analyze, withheld, known = self.analyze_px, output.no_mm, None
+        defects = analyze(image, output.anomaly_map, output.to_frame, threshold, plan, known)
         inspection = self._make_inspection(output, self._decide(defects))
-        reason = explain_verdict(inspection, self.rule) or None
+        reasons = explain_verdict(inspection, self.rule), withheld
+        reason = "; ".join(filter(None, reasons)) or None
         if plan is None and reason is None:
             return inspection
         refined = None if plan is None else tuple(plan.refined)

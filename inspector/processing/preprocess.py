@@ -6,11 +6,11 @@ from engines.resize import Resizer
 from engines.spec import EngineSpec
 from inspector.core.arrays import Image
 from inspector.core.errors import CalibrationSizeError, FrameError
-from inspector.core.stage_items import Fault, ModelInput
+from inspector.core.stage_items import HEALTHY, FrameHealth, ModelInput
 from inspector.core.types import Cause, Frame
 
-CheckHealth = Callable[[Frame, Image], Fault | None]
-"""(frame, its pixels as the engine takes them) -> why it must not be judged."""
+CheckHealth = Callable[[Frame, Image], FrameHealth]
+"""(frame, its pixels as the engine takes them) -> whether it is fit to be judged."""
 
 
 class Preprocess:
@@ -44,5 +44,5 @@ class Preprocess:
                 raise FrameError(str(exc), Cause.SIZE) from exc
             self._right_hw = frame.frame_hw
         pixels, to_frame = self._resize(frame.image)
-        fault = None if self._check_health is None else self._check_health(frame, pixels)
-        return ModelInput(frame, pixels, to_frame, fault)
+        health = HEALTHY if self._check_health is None else self._check_health(frame, pixels)
+        return ModelInput(frame, pixels, to_frame, health.fault, health.no_mm)

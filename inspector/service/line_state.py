@@ -22,7 +22,8 @@ class SourceState:
     """One source in the current run; while the line is stopped, in the last one.
 
     state: opening, running, reconnecting, ended, failed or stopped. error: why it failed.
-    condition: sentence while the pictures are not fit to be judged. Counts: as in summary.json;
+    condition: sentence while the pictures are not fit to be judged, or soon will not be.
+    conditions: the names of the conditions (docs/camera-health.md). Counts: as in summary.json;
     missing is known at the end. last_*: of the last inspection; None before the first.
     last_captured_ns: monotonic. engine: path of its file; None for the fake engine. run_id, folder:
     of the run.
@@ -50,6 +51,7 @@ class SourceState:
     engine: str | None
     run_id: str | None
     folder: Path | None
+    conditions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ class StateReport:
             name=info.source_name,
             state=_state_of(run, outcome),
             error=None if outcome is None else outcome.sentence,
-            condition=run.health.condition,
+            condition=run.health.sentence,
             captured=stats.captured,
             inspected=stats.inspected,
             dropped=stats.dropped,
@@ -113,6 +113,7 @@ class StateReport:
             engine=info.config["engine"]["path"],
             run_id=info.run_id,
             folder=info.output_dir,
+            conditions=run.health.conditions,
         )
 
 

@@ -14,7 +14,8 @@ from engines.spec_file import read_engine, write_engine
 from evaluation.inference import open_engine_with
 from evaluation.provenance import Settings
 from inspector.core.errors import ConfigError
-from inspector.health.check import NEVER_BY_DEFECT, limited_figures
+from inspector.health.check import limited_figures
+from inspector.health.conditions import NEVER_BY_DEFECT
 from learning.datasets.types import ClassData
 from studies.shift.robustness import FALSE_ALARMS, Robustness, ShiftResult
 from studies.shift.shifted_pictures import Level, ShiftedPictures

@@ -81,7 +81,11 @@ class ShiftedPictures:
         if spec.roi is not None:
             inside = draw_mask(spec.roi, spec.resize.input_hw, spec.resize.crop)
         self._meter = meter_of(spec, inside)
-        health = HealthCheck(spec, HealthOptions(), live=False) if has_limits(spec) else None
+        health = (
+            HealthCheck(spec, HealthOptions(), live=False, stream=False)
+            if has_limits(spec)
+            else None
+        )
         self._preprocess = Preprocess(spec, check_health=health, allow_aspect=True)
         bank = frozenset(() if spec.left_out is None else spec.left_out.bank)
         prepared = [self._preprocess(_frame(s, image)) for s, _, image in self._images]

@@ -28,6 +28,7 @@ def grey_of(pixels: np.ndarray) -> np.ndarray:
 
 def test_figures_match_their_definition():
     pixels = texture(0)
+    pixels[:4, :8] = 255
     grey = pixels[:, :, 0].astype(np.float64)
     around = np.pad(grey, 1, mode="reflect")
     laplacian = around[:-2, 1:-1] + around[2:, 1:-1] + around[1:-1, :-2] + around[1:-1, 2:]
@@ -35,7 +36,7 @@ def test_figures_match_their_definition():
     cells = grey.reshape(4, 16, 4, 24).mean(axis=(1, 3))
     edges = np.minimum(np.abs(laplacian), 255).reshape(4, 16, 4, 24).mean(axis=(1, 3))
     expected = (grey.mean(), grey.std(), laplacian.std(), 0, 0)
-    expected += (cells.min(), cells.max(), edges.min())
+    expected += (cells.min(), cells.max(), edges.min(), 100 * np.mean(grey >= 254))
     values = PictureMeter().measure(pixels)
     assert list(values) == list(FIGURES)
     assert list(values.values()) == pytest.approx(expected, rel=1e-5, abs=1e-6)
@@ -102,3 +103,22 @@ def test_a_match_ignores_pixels_outside_the_region():
     other = board()
     other[:, 120:] = 255
     assert meter.measure(other)["match"] > 0.95
+
+
+def test_looking_for_a_moved_picture_does_not_change_the_reference():
+    reference = shrink(grey_of(board()))[:80, :120]  # sizes that a Fourier transform does not pad
+    meter = PictureMeter(reference=reference)
+    assert meter.reference is not None
+    before = meter.reference.plane.copy()
+    meter.reference.match_moved(meter.band_pass(np.roll(reference, 7, axis=1)))
+    assert np.array_equal(meter.reference.plane, before)
+
+
+@pytest.mark.parametrize("shift", [(12, 0), (-9, 6), (0, -11)])
+def test_a_shift_is_measured_in_both_directions(shift):
+    meter = PictureMeter(reference=shrink(grey_of(board())))
+    matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
+    moved = cv2.warpAffine(board(), matrix, (192, 128), borderMode=cv2.BORDER_REFLECT)
+    x, y, match = meter.match_moved(moved)
+    assert (x, y) == pytest.approx(shift, abs=1.5)
+    assert match > 0.9

@@ -1,33 +1,26 @@
 """Checking frames against the limits of the good pictures, and finding a frozen source."""
 
 import dataclasses
-import io
 import re
-from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from loguru import logger
 
 from engines.backends.fake import fake_spec
+from engines.picture_statistics import FIGURES, MATCHES
 from engines.spec import EngineSpec
-from inspector.core.stage_items import Fault
+from inspector.core.stage_items import HEALTHY, Fault
 from inspector.core.types import Cause, Frame
 from inspector.health.check import HealthCheck
+from inspector.health.conditions import MEANINGS
+from inspector.health.drift import FRAMES
 from inspector.health.options import HealthOptions
 from learning.picture_limits import summarise_pictures
 from tests.engines.test_picture_statistics import board, texture
 
 SECOND = 1_000_000_000
-
-
-@pytest.fixture
-def logged() -> Iterator[io.StringIO]:
-    text = io.StringIO()
-    number = logger.add(text, format="{message}")
-    yield text
-    logger.remove(number)
 
 
 def make_spec(pictures: list[np.ndarray]) -> EngineSpec:
@@ -50,8 +43,20 @@ def frame(pixels: np.ndarray, number: int = 0, seconds: float = 0.0) -> Frame:
     return Frame(number, "cam", pixels, int(seconds * SECOND), None, "")
 
 
+def start(spec: EngineSpec, *, live: bool = False, **options: Any) -> tuple[HealthCheck, list[str]]:
+    """A check, and a list that gets the condition of every symptom."""
+    names: list[str] = []
+    health = HealthCheck(
+        spec,
+        HealthOptions(**options),
+        live=live,
+        report=lambda _, symptoms: names.extend(s.condition for s in symptoms),
+    )
+    return health, names
+
+
 def check(spec: EngineSpec, pixels: np.ndarray, **options: str) -> Fault | None:
-    return HealthCheck(spec, HealthOptions(**options), live=False)(frame(pixels), pixels)
+    return HealthCheck(spec, HealthOptions(**options), live=False)(frame(pixels), pixels).fault
 
 
 def covered(pixels: np.ndarray) -> np.ndarray:
@@ -108,41 +113,114 @@ def test_a_moved_camera_is_named_with_its_shift():
     assert not fault.unless_failed
 
 
-def test_warn_judges_the_frame_and_ignore_does_not_measure(logged):
-    spec, black = make_spec(textures()), np.zeros((64, 96, 3), np.uint8)
-    assert check(spec, black, outside="warn") is None
-    assert "darker" in logged.getvalue()
-    lines = logged.getvalue()
-    assert check(spec, black, outside="ignore") is None
-    assert logged.getvalue() == lines
-
-
-def test_the_log_gets_one_line_at_the_begin_and_one_at_the_end(logged):
-    health = HealthCheck(make_spec(textures()), HealthOptions(), live=False)
+@pytest.mark.parametrize("options", [{"outside": "warn"}, {"black": "warn", "blurred": "warn"}])
+def test_warn_judges_the_frame(options):
     black = np.zeros((64, 96, 3), np.uint8)
-    for number, pixels in enumerate([textures()[0], black, black, black, textures()[1]]):
-        health(frame(pixels, number), pixels)
-    lines = logged.getvalue().strip().splitlines()
-    assert len(lines) == 2
-    assert "frame 1" in lines[0]
-    assert "frame 4" in lines[1]
+    health, names = start(make_spec(textures()), **options)
+    assert health(frame(black), black).fault is None
+    assert names == ["black"]
+
+
+@pytest.mark.parametrize("options", [{"outside": "ignore"}, {"black": "ignore"}])
+def test_ignore_does_not_look_for_a_condition(options):
+    black = np.zeros((64, 96, 3), np.uint8)
+    health, names = start(make_spec(textures()), **options)
+    assert health(frame(black), black) == HEALTHY
+    assert names == []
+
+
+def test_a_condition_can_be_stricter_than_the_others():
+    spec, black = make_spec(textures()), np.zeros((64, 96, 3), np.uint8)
+    assert check(spec, black, outside="warn", black="error") is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "condition"),
+    [
+        (np.zeros_like, "black"),
+        (lambda p: np.full_like(p, 255), "saturated"),
+        (lambda p: cv2.GaussianBlur(p, (0, 0), 2), "blurred"),
+        (lambda p: np.full_like(p, 110), "blurred"),
+        (lambda p: np.stack([p[..., 0], p[..., 1], p[..., 2] // 2], axis=2), "colour"),
+        (covered, "covered"),
+    ],
+    ids=["black", "white", "blurred", "one colour", "tinted", "covered"],
+)
+def test_a_sick_camera_has_one_condition(change, condition):
+    health, names = start(make_spec(textures()))
+    sick = change(texture(99, 110.0))
+    health(frame(sick), sick)
+    assert set(names) == {condition}
+
+
+def test_a_slow_change_lasts_over_odd_frames():
+    health, names = start(make_spec(textures()))
+    brighter = [texture(200 + seed, 123.0) for seed in range(FRAMES + 1)]
+    for number, pixels in enumerate(brighter):
+        assert health(frame(pixels, number), pixels).fault is None
+    assert names == ["light_drift"] * 2
+    black = np.zeros((64, 96, 3), np.uint8)
+    fault = health(frame(black, FRAMES + 1), black).fault
+    assert fault is not None
+    assert "drift" not in fault.error
+    assert names[2:] == ["black", "light_drift"]
+
+
+def test_every_figure_of_a_picture_has_a_meaning():
+    assert {name for name, _ in MEANINGS} == {*FIGURES, *MATCHES}
+
+
+def test_a_camera_that_has_moved_withholds_mm_until_it_is_back_for_ten_frames():
+    health = HealthCheck(make_spec(boards()), HealthOptions(), live=False)
+    good, moved = boards()[0], np.roll(boards()[0], 20, axis=1)
+    for number in range(3):
+        result = health(frame(moved, number), moved)
+        assert result.no_mm is not None
+    results = [health(frame(good, 3 + n), good) for n in range(10)]
+    assert [result.no_mm is None for result in results] == [False] * 9 + [True]
+    assert [result.fault is None for result in results] == [False] * 9 + [True]
+    assert "the camera had moved" in results[0].fault.error
+
+
+def test_an_odd_frame_withholds_mm_for_this_frame_only():
+    health = HealthCheck(make_spec(boards()), HealthOptions(), live=False)
+    good, moved = boards()[0], np.roll(boards()[0], 20, axis=1)
+    assert health(frame(moved), moved).no_mm is not None
+    assert health(frame(good, 1), good) == HEALTHY
+
+
+def test_pictures_that_do_not_follow_each_other_are_checked_one_by_one():
+    good, moved = boards()[0], np.roll(boards()[0], 20, axis=1)
+    health = HealthCheck(make_spec(boards()), HealthOptions(), live=False, stream=False)
+    for number in range(9):
+        assert health(frame(moved, number), moved).fault is not None
+    assert health(frame(good, 9), good) == HEALTHY
+
+
+def test_a_camera_that_may_move_is_judged_without_mm():
+    health = HealthCheck(make_spec(boards()), HealthOptions(moved="warn"), live=False)
+    moved = np.roll(boards()[0], 20, axis=1)
+    result = health(frame(moved), moved)
+    assert result.fault is None
+    assert result.no_mm is not None
 
 
 def test_an_engine_without_limits_is_a_warning():
     health = HealthCheck(fake_spec(), HealthOptions(), live=False)
     assert "has no limits" in health.warnings[0]
-    assert health(frame(textures()[0]), textures()[0]) is None
+    assert health(frame(textures()[0]), textures()[0]) == HEALTHY
 
 
 def test_a_live_source_that_does_not_change_is_frozen():
-    health = HealthCheck(fake_spec(), HealthOptions(frozen_s=2.0), live=True)
+    health, names = start(fake_spec(), live=True, frozen_s=2.0)
     first, second = textures()[:2]
-    faults = [health(frame(first, i, i * 0.5), first) for i in range(6)]
+    faults = [health(frame(first, i, i * 0.5), first).fault for i in range(6)]
     assert [fault is None for fault in faults] == [True] * 4 + [False] * 2
     assert faults[4].cause is Cause.STALE
     assert "frozen" in faults[4].error
-    assert health(frame(second, 6, 3.0), second) is None
-    assert health(frame(second, 7, 4.9), second) is None
+    assert names == ["frozen"] * 2
+    assert health(frame(second, 6, 3.0), second) == HEALTHY
+    assert health(frame(second, 7, 4.9), second) == HEALTHY
 
 
 def test_one_changed_pixel_is_enough():
@@ -150,10 +228,10 @@ def test_one_changed_pixel_is_enough():
     for number in range(8):
         pixels = texture(1)
         pixels[33, 50] = number
-        assert health(frame(pixels, number, number), pixels) is None
+        assert health(frame(pixels, number, number), pixels) == HEALTHY
 
 
 def test_a_file_may_show_the_same_picture_for_ever():
     health = HealthCheck(fake_spec(), HealthOptions(), live=False)
     pixels = texture(1)
-    assert all(health(frame(pixels, i, i * 100.0), pixels) is None for i in range(3))
+    assert all(health(frame(pixels, i, i * 100.0), pixels) == HEALTHY for i in range(3))

@@ -1,7 +1,7 @@
 """Tests of the model input made from frames and of the verdicts made from maps."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -184,6 +184,22 @@ def test_only_a_fault_that_a_defect_can_cause_leaves_a_failed_frame(
     for inspection in (judge(output), judge.judge_map(output)):
         assert inspection.verdict is verdict
         assert (inspection.cause is Cause.HEALTH) is (verdict is Verdict.ERROR)
+
+
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_sizes_in_mm_are_withheld_with_the_reason(calibrated: bool) -> None:
+    output = EngineOutput(frame(8, 8), np.full((4, 4), 3, np.float32), Affine(2, 2), 1.5)
+    judge = Judge(
+        lambda *_: (defect(length_mm=2.0 if calibrated else None),),
+        image_threshold=1.0,
+        pixel_threshold=2.0,
+        recall=lambda _: cast(Any, "known"),
+        analyze_px=(lambda *args: (defect(),) if args[-1] is None else ()) if calibrated else None,
+    )
+    assert judge(output).defects[0].length_mm == (2.0 if calibrated else None)
+    moved = judge(replace(output, no_mm="the camera has moved"))
+    assert moved.defects[0].length_mm is None
+    assert moved.reason == ("the camera has moved" if calibrated else None)
 
 
 def test_a_score_at_the_threshold_fails() -> None:
