@@ -19,7 +19,8 @@ from inspector.service.settings import Settings
 
 CHANGEABLE: Final = (
     *SECTIONS,
-    *("output", "outputs", "evidence", "report", "retention", "pipeline", "fail_on_anomaly"),
+    *("trace", "output", "outputs", "evidence", "report", "retention", "pipeline"),
+    "fail_on_anomaly",
 )
 """Sections that can change while the sources are open; of `output` all keys but dir."""
 
