@@ -1,0 +1,38 @@
+"""Connects triggers with the runs of a session."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+
+from inspector.config import Config
+from inspector.core.clock import now_ns
+from inspector.machine.controls import TriggerMessage
+from inspector.run import Run
+from inspector.triggers.gate import TriggerGate
+from inspector.triggers.kinds import TriggerReceivers
+from inspector.triggers.message import check_message, trace_of
+
+
+def announce_part(runs: Sequence[Run], message: TriggerMessage) -> bool:
+    """Announces a part to all sources whose parts.by is trigger, and fires their cameras if they
+    have a software trigger. Returns whether there is such a source. Any thread may call this.
+    Raises ValueError for a message that cannot be used."""
+    check_message(message)
+    at_s = now_ns() / 1e9 if message.time_s is None else message.time_s
+    pairs = ((run, run.events.parts) for run in runs)
+    takers = [(run, stage) for run, stage in pairs if stage is not None and stage.takes_triggers]
+    for _, stage in takers:
+        stage.trigger(message.part_id, at_s, trace_of(message))
+    for run, _ in takers:
+        run.fire()
+    return bool(takers)
+
+
+@contextlib.contextmanager
+def receive_triggers(config: Config, take: Callable[[TriggerMessage], bool]) -> Iterator[None]:
+    """Receives the triggers of the configuration until the end of the block. take: see TriggerGate.
+    Raises ConfigError."""
+    receivers = TriggerReceivers(config.triggers, TriggerGate(take, repeat_s=config.parts.repeat_s))
+    try:
+        yield
+    finally:
+        receivers.stop()
