@@ -1,11 +1,13 @@
 """Connects triggers with the runs of a session."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from inspector.config import Config
+from inspector.config import Config, split_sources
 from inspector.core.clock import now_ns
+from inspector.core.errors import ConfigError
 from inspector.machine.controls import TriggerMessage
+from inspector.parts.options import BY_TRIGGER
 from inspector.run import Run
 from inspector.triggers.gate import TriggerGate
 from inspector.triggers.kinds import TriggerReceivers
@@ -27,11 +29,20 @@ def announce_part(runs: Sequence[Run], message: TriggerMessage) -> bool:
     return bool(takers)
 
 
+def check_takers(config: Config) -> None:
+    """Raises ConfigError if triggers are received, but no source uses them."""
+    parts = [part.parts for part in split_sources(config).values()] or [config.parts]
+    if config.triggers and not any(p.enabled and p.by == BY_TRIGGER for p in parts):
+        raise ConfigError(
+            "triggers: no source uses them; set parts.enabled: true and parts.by: trigger"
+        )
+
+
 @contextlib.contextmanager
-def receive_triggers(config: Config, take: Callable[[TriggerMessage], bool]) -> Iterator[None]:
-    """Receives the triggers of the configuration until the end of the block. take: see TriggerGate.
-    Raises ConfigError."""
-    receivers = TriggerReceivers(config.triggers, TriggerGate(take, repeat_s=config.parts.repeat_s))
+def receive_triggers(config: Config, gate: TriggerGate) -> Iterator[None]:
+    """Receives the triggers of the configuration until the end of the block. Raises ConfigError."""
+    check_takers(config)
+    receivers = TriggerReceivers(config.triggers, gate)
     try:
         yield
     finally:

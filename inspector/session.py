@@ -26,6 +26,7 @@ from inspector.service.notify import Notifier
 from inspector.session_notice import REPORT, SessionNotice
 from inspector.session_report import check_report, write_session_report
 from inspector.session_summary import SessionSummary, find_joiner
+from inspector.triggers.gate import TriggerGate
 from inspector.triggers.message import make_message
 
 ANOMALY: Final = 3
@@ -63,6 +64,7 @@ class Session:
         self._running: list[Run] = []
         self._results: list[RunOutcome] = []
         self._stopped = self._is_capturing = False
+        self.triggers = TriggerGate(self.take_trigger, repeat_s=config.parts.repeat_s)
         self._notice = SessionNotice(Notifier(), self.runs)
         folder = self.runs[0].info.output_dir
         self._folder = folder.parent if config.sources else folder
@@ -240,7 +242,7 @@ class Session:
     def _run_all(self) -> None:
         complete = False
         try:
-            with receive_triggers(self._config, self.take_trigger):
+            with receive_triggers(self._config, self.triggers):
                 self.open(self._stop_opening)
                 self.start()
                 self._drive()

@@ -10,6 +10,7 @@ from inspector.config.checks import check_keys
 from inspector.core.errors import ConfigError
 from inspector.core.types import SINGLE, RunInfo
 from inspector.outputs.run_folder import is_pattern
+from inspector.part_triggers import check_takers
 from inspector.parts.options import BY_FRAME, PartOptions
 from inspector.run_link import flatten
 from inspector.service.check_options import check_entries
@@ -114,6 +115,8 @@ def check_line(config: Config) -> None:
         )
     if config.recipes.dir is None and config.recipes.start is not None:
         raise ConfigError("recipes.start needs recipes.dir, the folder of the recipes")
+    if config.recipes.dir is None:
+        check_takers(config)
     names = [entry.name for entry in config.sources]
     check_entries(config.checks, names, stored=config.store.enabled or config.web.port is not None)
     for name, part in split_sources(config).items() if config.sources else ((SINGLE, config),):
