@@ -118,9 +118,10 @@ class Session:
             raise TypeError("this run does not take triggers: set parts.by to trigger")
 
     def take_trigger(self, message: TriggerMessage) -> bool:
-        """A trigger from outside. Returns whether a source takes it; none does before the capture.
-        Raises ValueError."""
-        return self._is_capturing and announce_part(self.runs, message)
+        """A trigger from outside, for live sources: its time is not that of a file. Returns whether
+        a source takes it; none does before the capture. Raises ValueError."""
+        live = [run for run in self.runs if run.info.source.live]
+        return self._is_capturing and announce_part(live, message)
 
     def open(self, while_waiting: Callable[[], None] = lambda: None) -> None:
         """Opens all engines and outputs, one run after the other. Nothing is captured yet.

@@ -203,3 +203,26 @@ def test_a_plc_that_was_away_makes_no_trigger_of_an_unknown_time(plc: Plc) -> No
         wait_for(lambda: not receiver._edge._last[1])
         plc.pulse(0, receiver)
     part.wait_for(None)
+
+
+def test_a_coil_is_a_trigger() -> None:
+    from pymodbus.client import ModbusTcpClient
+
+    device = ModbusDevice()
+    client = ModbusTcpClient("127.0.0.1", port=device.port)
+    part = Part()
+    place = {"kind": "modbus", "host": "127.0.0.1", "port": device.port, "interval_s": 0.01}
+    try:
+        assert client.connect()
+        with receiving(part, **place, register=3, part_register=5) as receiver:
+            wait_for(lambda: receiver._edge._last is not None)
+            for number in (7, 8):
+                client.write_register(5, number, device_id=1)
+                client.write_coil(3, True, device_id=1)
+                wait_for(lambda: receiver._edge._last[1])
+                client.write_coil(3, False, device_id=1)
+                wait_for(lambda: not receiver._edge._last[1])
+        part.wait_for("7", "8")
+    finally:
+        client.close()
+        device.stop()
