@@ -91,7 +91,8 @@ def _check_live_join(options: PartOptions) -> None:
     if options.triggers is not None:
         raise ConfigError(
             "parts.triggers cannot be used for live sources with parts.join, because their first "
-            "frames have different times; announce the parts from a program"
+            "frames have different times; announce the parts by messages (the list triggers) or "
+            "from a program"
         )
 
 
