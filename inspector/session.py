@@ -63,7 +63,7 @@ class Session:
         self.runs = build_runs(config, observers, opener=opener, link=link)
         self._running: list[Run] = []
         self._results: list[RunOutcome] = []
-        self._stopped = self._is_capturing = False
+        self._stopped = False
         self.triggers = TriggerGate(self.take_trigger, repeat_s=config.parts.repeat_s)
         self._notice = SessionNotice(Notifier(), self.runs)
         folder = self.runs[0].info.output_dir
@@ -111,17 +111,15 @@ class Session:
 
         part_id: None for a number in order. time_s: monotonic time at which the part is in front of
         the cameras, or the time in the file; None: now. trace: what is known about the part. Raises
-        TypeError if parts.by of no source is trigger, and ValueError for a text or a time that
-        cannot be used.
+        TypeError if no source takes it, and ValueError for a text or a time that cannot be used.
         """
         if not announce_part(self.runs, make_message(part_id, time_s, trace)):
-            raise TypeError("this run does not take triggers: set parts.by to trigger")
+            raise TypeError("no source takes triggers: set parts.by to trigger")
 
     def take_trigger(self, message: TriggerMessage) -> bool:
         """A trigger from outside, for live sources: its time is not that of a file. Returns whether
-        a source takes it; none does before the capture. Raises ValueError."""
-        live = [run for run in self.runs if run.info.source.live]
-        return self._is_capturing and announce_part(live, message)
+        a source takes it. Raises ValueError."""
+        return announce_part([run for run in self.runs if run.info.source.live], message)
 
     def open(self, while_waiting: Callable[[], None] = lambda: None) -> None:
         """Opens all engines and outputs, one run after the other. Nothing is captured yet.
@@ -141,7 +139,6 @@ class Session:
         """Begins to capture. No source captures before all engines are open."""
         for run in self.runs:
             run.pipeline.start()
-        self._is_capturing = True
 
     def poll(self, timeout_s: float) -> bool:
         """Waits a short time and ends the finished runs. True if others are still running. Raises

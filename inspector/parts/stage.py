@@ -66,16 +66,16 @@ class PartStage:
         """Whether parts.by is trigger."""
         return isinstance(self._grouping, TriggerGrouping)
 
-    def trigger(self, part_id: str | None, time_s: float, trace: TraceFields = UNTRACED) -> None:
+    def trigger(self, part_id: str | None, time_s: float, trace: TraceFields = UNTRACED) -> bool:
         """Announces a part, such as for a sensor or a PLC. Any thread may call this.
 
         part_id: None for a number in order. time_s: when the part is in front of the camera; on a
-        live source the monotonic time, otherwise the time in the file. Raises TypeError unless
-        parts.by is trigger.
+        live source the monotonic time, otherwise the time in the file. Returns False after the end
+        of the run. Raises TypeError unless parts.by is trigger.
         """
         if not isinstance(self._grouping, TriggerGrouping):
             raise TypeError("this run does not take triggers: set parts.by to trigger")
-        self._grouping.trigger(Trigger(time_s, part_id, trace))
+        return self._grouping.trigger(Trigger(time_s, part_id, trace))
 
     def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
         facts = make_facts(inspection, live=self._live)

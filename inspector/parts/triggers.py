@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from loguru import logger
@@ -87,6 +88,7 @@ class TriggerGrouping:
         self._presence = presence
         self._known, self._began_s = triggers, began_s
         self._inbox: deque[Trigger] = deque()
+        self._lock, self._finished = Lock(), False
         self._waiting: list[Trigger] = []
         self._history: deque[FrameFacts] = deque(maxlen=HISTORY)
         self._drops: deque[DroppedFrames] = deque(maxlen=HISTORY)
@@ -98,9 +100,12 @@ class TriggerGrouping:
         self._seen_s: float | None = None
         self.late = 0
 
-    def trigger(self, trigger: Trigger) -> None:
-        """Announces a part. Any thread may call this."""
-        self._inbox.append(trigger)
+    def trigger(self, trigger: Trigger) -> bool:
+        """Announces a part. Any thread may call this. Returns False if it comes after finish()."""
+        with self._lock:
+            if not self._finished:
+                self._inbox.append(trigger)
+            return not self._finished
 
     def see(self, inspection: Inspection, facts: FrameFacts, dropped: range) -> PartView | None:
         now_s = facts.time_s if facts.time_s is not None else self._now_s or 0.0
@@ -127,6 +132,8 @@ class TriggerGrouping:
         self._pass_time(now_s - self._rules.timeout_s)
 
     def finish(self, dropped: range, *, complete: bool) -> None:
+        with self._lock:
+            self._finished = True
         last_s = self._now_s if self._now_s is not None else 0.0
         self._begin_clock(last_s)
         self._pass_time(last_s)

@@ -338,7 +338,9 @@ class Line:
         before = self._session
         assert before is not None
         before.release_sources()
-        self._sources.hand_over(frames_of_parts(self._current_runs()))
+        frames = frames_of_parts(self._current_runs())
+        self._session = session  # so that no trigger goes to a run that has ended
+        self._sources.hand_over(frames)
         session.start()
         self._begin(session, plan)
         self._ending.add(before)

@@ -63,12 +63,14 @@ def test_a_wrong_entry_is_named(entry: dict[str, Any], sentence: str) -> None:
         TriggerReceivers([entry], TriggerGate(lambda message: True, repeat_s=1.0))
 
 
-def test_a_session_takes_triggers_from_outside_only_while_it_captures(tmp_path: Path) -> None:
+def test_a_file_takes_triggers_of_a_program_only(tmp_path: Path) -> None:
     session = session_of(tmp_path, parts={"enabled": True, "by": "trigger", "window_s": 1.0})
-    message = "no run takes triggers now"
-    assert session.triggers.receive(TriggerMessage("A"), "plc").text == message
+    answer = session.triggers.receive(TriggerMessage("A"), "plc")
+    assert answer.text == "no run takes triggers now"
     session.trigger("B", 0.0)  # a program knows the times of a file
     assert session.run() == 0
+    with pytest.raises(TypeError, match="no source takes triggers"):
+        session.trigger("C", 0.1)  # the run has ended
     log = (tmp_path / "out" / "inspections.jsonl").read_text()
     assert '"part_id":"B"' in log
     assert '"part_id":"A"' not in log
