@@ -14,6 +14,7 @@ from inspector.core.protocols import NamesFrames, Source
 from inspector.core.types import RunInfo
 from inspector.event_stages import EventStages
 from inspector.parts.book import PartBook
+from inspector.parts.codes import CodeReader
 from inspector.parts.grouping import (
     Grouping,
     SequenceGrouping,
@@ -28,6 +29,7 @@ from inspector.parts.rolls import RollStage
 from inspector.parts.stage import PartStage
 from inspector.parts.triggers import TriggerGrouping, TriggerRules, read_triggers
 from inspector.parts.verdict import PartRule
+from inspector.service.source_view import SourceView
 from inspector.tracking.feed_motion import Recorder
 from inspector.tracking.stage import TrackingStage
 
@@ -75,7 +77,8 @@ def _make_parts(
     prefix = run.run_id if joiner.joins else f"{run.run_id}/{name}"
     book = PartBook(name, continues=run.continues is not None)
     grouping = _make_grouping(options, book, prefix, source)
-    return PartStage(name, grouping, book, joiner, live=live)
+    codes = CodeReader(config.codes) if config.codes.enabled else None
+    return PartStage(name, grouping, book, joiner, live=live, codes=codes)
 
 
 def _check_live_join(options: PartOptions) -> None:
@@ -88,7 +91,8 @@ def _check_live_join(options: PartOptions) -> None:
     if options.triggers is not None:
         raise ConfigError(
             "parts.triggers cannot be used for live sources with parts.join, because their first "
-            "frames have different times; announce the parts from a program"
+            "frames have different times; announce the parts by messages (the list triggers) or "
+            "from a program"
         )
 
 
@@ -123,8 +127,15 @@ def _make_grouping(options: PartOptions, book: PartBook, prefix: str, source: So
         return ZoneGrouping(book, prefix, presence, options.frames, options.gap_frames)
     rules = TriggerRules(options.window_s, options.frames, options.timeout_s)
     triggers = () if options.triggers is None else read_triggers(Path(options.triggers))
+    view = source if isinstance(source, SourceView) and source.info.live else None
     return TriggerGrouping(
-        book, prefix, rules, live=source.info.live, presence=presence, triggers=triggers
+        book,
+        prefix,
+        rules,
+        live=source.info.live,
+        presence=presence,
+        triggers=triggers,
+        began_s=lambda: None if view is None else view.began_s,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from inspector.core.errors import ConfigError
 from inspector.core.events import Event, Part, Roll
 from inspector.core.schema import build
+from inspector.core.trace import read_trace
 from inspector.core.types import Inspection, RunInfo, Verdict
 from inspector.outputs.records import Record
 from inspector.parts.options import RollOptions
@@ -106,5 +107,5 @@ def _make_rolls(run: RunInfo, web: RecordedWeb | None) -> RollStage | None:
 def _read_part(record: Record) -> Part:
     names = {field.name for field in fields(Part) if field.init}
     values = {name: record[name] for name in names & record.keys()}
-    values["verdict"] = Verdict(record["verdict"])
+    values |= {"verdict": Verdict(record["verdict"]), "trace": read_trace(record)}
     return Part(**values | {name: tuple(record[name]) for name in ("sources", "views")})

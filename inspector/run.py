@@ -8,10 +8,10 @@ from typing import Any
 from loguru import logger
 
 from inspector.core.clock import utc_now
-from inspector.core.errors import InspectorError, UnjudgedError
+from inspector.core.errors import InspectorError, SourceError, UnjudgedError
 from inspector.core.events import Event
 from inspector.core.memory import peak_memory_mb
-from inspector.core.protocols import Source
+from inspector.core.protocols import SoftwareTrigger, Source
 from inspector.core.secrets import mask_secrets
 from inspector.core.types import RunInfo
 from inspector.event_stages import EventStages
@@ -59,6 +59,15 @@ class Run:
     health: ConditionLog
     events: EventStages = field(default_factory=EventStages)
     disk: DiskGuard | None = None
+
+    def fire(self) -> None:
+        """Makes the camera take a picture, if it has a software trigger. A camera that is away
+        takes none; a part that no frame shows is ERROR."""
+        if isinstance(self.source, SoftwareTrigger):
+            try:
+                self.source.fire()
+            except SourceError as exc:
+                logger.warning("{}: the camera was not triggered: {}", self.info.source_name, exc)
 
     def describe(self) -> str:
         """One sentence with the counts."""

@@ -11,12 +11,14 @@ from loguru import logger
 from inspector.build_runs import NO_OBSERVERS, build_runs
 from inspector.config import Config
 from inspector.console import ProgressBar
-from inspector.core.clock import now_ns
 from inspector.core.errors import InspectorError, SinkError
+from inspector.core.trace import UNTRACED, TraceFields
 from inspector.core.types import SINGLE
 from inspector.early_signals import INTERRUPTED, EarlySignals
+from inspector.machine.controls import TriggerMessage
 from inspector.operator_input import OperatorInput
 from inspector.outputs.run_folder import remove_empty
+from inspector.part_triggers import announce_part, receive_triggers
 from inspector.pipeline.reporter import Observer
 from inspector.run import Run, RunOutcome
 from inspector.run_link import FIRST, OpenSource, RunLink
@@ -25,6 +27,8 @@ from inspector.session_notice import REPORT, SessionNotice
 from inspector.session_report import check_report, write_session_report
 from inspector.session_summary import SessionSummary, find_joiner
 from inspector.state_outputs import NO_STATES, StateOutputs
+from inspector.triggers.gate import TriggerGate
+from inspector.triggers.message import make_message
 
 ANOMALY: Final = 3
 
@@ -63,6 +67,7 @@ class Session:
         self._running: list[Run] = []
         self._results: list[RunOutcome] = []
         self._stopped = False
+        self.triggers = TriggerGate(self.take_trigger, repeat_s=config.parts.repeat_s)
         self._notice = SessionNotice(Notifier(), self.runs)
         folder = self.runs[0].info.output_dir
         self._folder = folder.parent if config.sources else folder
@@ -100,17 +105,25 @@ class Session:
                 self._operator.close()
                 self.close()
 
-    def trigger(self, part_id: str | None, time_s: float | None = None) -> None:
-        """Announces a part to all sources with parts. Any thread may call this.
+    def trigger(
+        self,
+        part_id: str | None = None,
+        time_s: float | None = None,
+        trace: TraceFields = UNTRACED,
+    ) -> None:
+        """Announces a part to all sources whose parts.by is trigger. Any thread may call this.
 
         part_id: None for a number in order. time_s: monotonic time at which the part is in front of
-        the cameras, or the time in the file; None: now. Raises TypeError if parts.by of a source is
-        not trigger.
+        the cameras, or the time in the file; None: now. trace: what is known about the part. Raises
+        TypeError if no source takes it, and ValueError for a text or a time that cannot be used.
         """
-        at_s = now_ns() / 1e9 if time_s is None else time_s
-        for run in self.runs:
-            if run.events.parts is not None:
-                run.events.parts.trigger(part_id, at_s)
+        if not announce_part(self.runs, make_message(part_id, time_s, trace)):
+            raise TypeError("no source takes triggers: set parts.by to trigger")
+
+    def take_trigger(self, message: TriggerMessage) -> bool:
+        """A trigger from outside, for live sources: its time is not that of a file. Returns whether
+        a source takes it. Raises ValueError."""
+        return announce_part([run for run in self.runs if run.info.source.live], message)
 
     def open(self, while_waiting: Callable[[], None] = lambda: None) -> None:
         """Opens all engines and outputs, one run after the other. Nothing is captured yet.
@@ -233,9 +246,10 @@ class Session:
         try:
             self._running = list(self.runs)  # an error closes their sources
             self._states.start(self)
-            self.open(self._stop_opening)
-            self.start()
-            self._drive()
+            with receive_triggers(self._config, self.triggers):
+                self.open(self._stop_opening)
+                self.start()
+                self._drive()
             complete = True
         finally:
             if not complete:

@@ -216,7 +216,15 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, "calibration", "inspector.connections", "inspector.tracking"},
         {"cv2", "numpy"},
     ),
-    "inspector/parts": ({CORE, "inspector.tracking", "inspector.parts"}, {"cv2", "numpy"}),
+    "inspector/parts": (
+        {CORE, "inspector.tracking", "inspector.parts"},
+        {"cv2", "numpy", "zxingcpp"},
+    ),
+    "inspector/machine": ({CORE, "inspector.machine"}, set()),
+    "inspector/triggers": (
+        {CORE, "inspector.connections", "inspector.machine", "inspector.triggers"},
+        set(),
+    ),
     "inspector/render": ({CORE, "calibration.units", "inspector.render"}, {"cv2", "numpy"}),
     "inspector/outputs": (
         # The tables have one column for each figure of a shape.
@@ -252,6 +260,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             "inspector.service.check_options",
             "inspector.report",
             "inspector.outputs.jpeg",
+            "inspector.triggers",
             "inspector.web",
         },
         {"anyio", "starlette", "uvicorn"},
@@ -301,7 +310,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, "inspector", "inspector.config", "inspector.outputs", "inspector.pipeline"}
         | {"inspector.render", "inspector.sources.options", "inspector.parts.options"}
         | {"inspector.store", "inspector.service", "inspector.service.selectors"}
-        | {"inspector.teaching", "engines", "inspector.evidence", "inspector.machine"}
+        | {"inspector.teaching", "engines", "inspector.evidence"}
+        | {"inspector.machine", "inspector.triggers"}
         # A unit names the script that it runs.
         | {"run_inspector"},
         {"yaml"},
@@ -321,7 +331,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             *(f"inspector.{p}" for p in ("config", "sources", "processing", "health", "measure")),
             *(f"inspector.{p}" for p in ("render", "outputs", "pipeline", "report", "tracking")),
             *("inspector.parts", "inspector.evidence", "inspector.explain", FLEET),
-            *("inspector.service", "inspector.web.loading", "inspector.machine"),
+            *("inspector.service", "inspector.web.loading"),
+            *("inspector.machine", "inspector.triggers"),
         },
         {"yaml", "tqdm", "numpy"},
     ),

@@ -7,6 +7,7 @@ from itertools import zip_longest
 from typing import Any, Final
 
 from evaluation.replay.recorded import Record, RecordedRun, read_lines
+from inspector.core.trace import TRACE_FIELDS
 from inspector.outputs.folder import LOG, SUMMARY
 
 MAY_DIFFER: Final[dict[str, tuple[str, ...]]] = {
@@ -33,7 +34,7 @@ position that a machine of the line gave; the place on the web follows from it."
 
 OF_FRAMES: Final = ("header", "verdict", "measured")
 OF_TRACKS: Final = ("defect_closed", "ledger", "roll", "web")
-OF_PARTS: Final = ("part", "ledger", "part_id")
+OF_PARTS: Final = ("part", "ledger", "part_id", *TRACE_FIELDS)
 """Types of records, and fields of all records, that follow from tracks, and from parts."""
 
 MOST_SHOWN: Final = 20

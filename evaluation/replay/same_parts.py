@@ -27,5 +27,5 @@ def _why_not_repeated(run: RecordedRun) -> str | None:
     if parts["join"]:
         return "they were joined with those of other sources"
     if parts["by"] == BY_TRIGGER and parts["triggers"] is None:
-        return "a program announced them and their times are not recorded"
+        return "triggers announced them while it ran, and their times are not recorded"
     return None

@@ -5,6 +5,7 @@ from inspector.core.errors import ConfigError
 from inspector.health.conditions import MOVED
 from inspector.health.options import WARN
 from inspector.outputs.options import OutputOptions
+from inspector.parts.code_options import check_codes
 from inspector.parts.options import check_parts, check_rolls
 from inspector.source_check import check_frame_size
 from inspector.tracking.options import check_options
@@ -49,6 +50,8 @@ def check_keys(config: Config) -> None:
         )
     if config.parts.enabled:
         check_parts(config.parts)
+    if config.codes.enabled:
+        check_codes(config.codes, parts=config.parts.enabled)
     if config.rolls.enabled:
         check_rolls(config.rolls, tracked=config.tracking.enabled, calibrated=calibrated)
     if config.calibration.path is None:

@@ -9,6 +9,7 @@ from engines.options import RuntimeOptions
 from inspector.core.mode import MODES, OPEN
 from inspector.core.schema import Between, Matches, OneOf
 from inspector.core.secrets import mask_values
+from inspector.core.trace import TraceOptions
 from inspector.evidence.options import EvidenceOptions
 from inspector.explain.options import ExplainOptions
 from inspector.fleet.options import FleetOptions
@@ -16,6 +17,7 @@ from inspector.health.options import HealthOptions
 from inspector.logs import LogOptions
 from inspector.measure.options import MeasureOptions
 from inspector.outputs.options import OutputOptions
+from inspector.parts.code_options import CodeOptions
 from inspector.parts.options import PartOptions, RollOptions
 from inspector.pipeline.options import PipelineOptions
 from inspector.processing.postprocess import VerdictOptions
@@ -69,6 +71,7 @@ class SourceEntry:
     tracking: dict[str, Any] = field(default_factory=dict)
     parts: dict[str, Any] = field(default_factory=dict)
     rolls: dict[str, Any] = field(default_factory=dict)
+    codes: dict[str, Any] = field(default_factory=dict)
     output: dict[str, Any] = field(default_factory=dict)
     pipeline: dict[str, Any] = field(default_factory=dict)
 
@@ -87,6 +90,9 @@ class Config:
     tracking: TrackingOptions = field(default_factory=TrackingOptions)
     parts: PartOptions = field(default_factory=PartOptions)
     rolls: RollOptions = field(default_factory=RollOptions)
+    codes: CodeOptions = field(default_factory=CodeOptions)
+    triggers: tuple[dict[str, Any], ...] = ()
+    trace: TraceOptions = field(default_factory=TraceOptions)
     output: OutputOptions = field(default_factory=OutputOptions)
     outputs: tuple[dict[str, Any], ...] = ()
     evidence: EvidenceOptions = field(default_factory=EvidenceOptions)

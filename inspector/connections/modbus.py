@@ -1,4 +1,4 @@
-"""Polls a register of a device over Modbus TCP (extra `modbus`)."""
+"""Polls a register or a bit of a device over Modbus TCP (extra `modbus`)."""
 
 import logging
 import threading
@@ -12,9 +12,26 @@ from inspector.core.clock import now_ns
 from inspector.core.errors import ConfigError
 
 _RETRY_S: Final = (0.5, 10.0)
+_BITS: Final = ("coil", "discrete_input")
+_FUNCTIONS: Final = {
+    "holding": "read_holding_registers",
+    "input": "read_input_registers",
+    "coil": "read_coils",
+    "discrete_input": "read_discrete_inputs",
+}
+"""Table -> method of the client that reads it."""
 
 OnWords = Callable[[float, list[int]], None]
-"""Gets the monotonic time in s and the 16-bit words. It is called on the thread of the poller."""
+"""Gets the monotonic time in s and the 16-bit words, or bits as 0 and 1. It is called on the thread
+of the poller, and may call read() of the poller."""
+
+
+def join_words(words: list[int], *, high_first: bool) -> int:
+    """One unsigned number from one or two 16-bit words."""
+    value = 0
+    for word in words if high_first else reversed(words):
+        value = value << 16 | word
+    return value
 
 
 class ModbusPoller:
@@ -28,6 +45,9 @@ class ModbusPoller:
         self._modbus = _load_client(key)
         self._address, self._words, self._key = address, words, key
         self._on_words = on_words
+        self._client = self._modbus.client.ModbusTcpClient(
+            address.host, port=address.port, timeout=address.timeout_s, retries=0
+        )
         self._stopping = threading.Event()
         self.thread = threading.Thread(target=self._work, name=key, daemon=True)
         self.thread.start()
@@ -37,17 +57,13 @@ class ModbusPoller:
         self._stopping.set()
 
     def _work(self) -> None:
-        address = self._address
-        client = self._modbus.client.ModbusTcpClient(
-            address.host, port=address.port, timeout=address.timeout_s, retries=0
-        )
         wait_s, failed = 0.0, False
         due_s = now_ns() / 1e9
         while not self._stopping.wait(wait_s):
             try:
-                self._poll(client)
+                self._poll()
             except (OSError, self._modbus.ModbusException) as exc:
-                client.close()
+                self._client.close()
                 if not failed:
                     logger.warning("{}: no value: {}", self._key, exc)
                 wait_s = min(2 * wait_s, _RETRY_S[1]) if failed else _RETRY_S[0]
@@ -58,24 +74,30 @@ class ModbusPoller:
                 logger.info("{}: values arrive again", self._key)
             failed = False
             now_s = now_ns() / 1e9
-            due_s = max(due_s + address.interval_s, now_s)
+            due_s = max(due_s + self._address.interval_s, now_s)
             wait_s = due_s - now_s
-        client.close()
+        self._client.close()
 
-    def _poll(self, client: Any) -> None:
-        """Reads the words. Raises OSError or ModbusException."""
-        address = self._address
-        if not client.connected and not client.connect():
-            raise ConnectionError(f"{address.host}:{address.port} cannot be reached")
-        read = client.read_holding_registers
-        if address.table == "input":
-            read = client.read_input_registers
-        before_s = now_ns() / 1e9
-        answer = read(address.register, count=self._words, device_id=address.unit)
-        after_s = now_ns() / 1e9
+    def read(self, table: str, register: int, count: int) -> list[int]:
+        """Reads words or bits, on the thread of the poller. table: holding, input, coil or
+        discrete_input. Raises OSError or ModbusException."""
+        read = getattr(self._client, _FUNCTIONS[table])
+        answer = read(register, count=count, device_id=self._address.unit)
         if answer.isError():
             raise OSError(f"the device answers {answer}")
-        self._on_words((before_s + after_s) / 2, answer.registers)
+        # An answer has its bits in whole bytes.
+        return list(map(int, answer.bits[:count])) if table in _BITS else answer.registers
+
+    def _poll(self) -> None:
+        """Reads the words. Raises OSError or ModbusException."""
+        address = self._address
+        if not self._client.connected and not self._client.connect():
+            raise ConnectionError(f"{address.host}:{address.port} cannot be reached")
+        assert address.register is not None  # check_modbus_address
+        before_s = now_ns() / 1e9
+        words = self.read(address.table, address.register, self._words)
+        after_s = now_ns() / 1e9
+        self._on_words((before_s + after_s) / 2, words)
 
 
 def _load_client(key: str) -> Any:

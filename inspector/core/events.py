@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 
 from inspector.core.decisions import VerdictState
 from inspector.core.file_hash import FileState
+from inspector.core.trace import UNTRACED, TraceFields
 from inspector.core.types import Cause, Defect, Inspection, Verdict
 
 NOT_IN_RECORD: Final = {"in_record": False}
@@ -45,7 +46,8 @@ class Event:
     """Something that ended or changed. It becomes one line of the log, with the class's `type`.
 
     frame_id, captured_ns: of the frame that showed it; None if no frame did. seq: number of the
-    line in the run; the pipeline sets it. A subclass adds fields; each becomes a key of the line.
+    line in the run; the pipeline sets it. trace: of its part. A subclass adds fields; each becomes
+    a key of the line.
     """
 
     type: ClassVar[str]
@@ -55,6 +57,7 @@ class Event:
     part_id: str | None = None
     recipe_id: str | None = None
     seq: int = 0
+    trace: TraceFields = UNTRACED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +91,14 @@ class PartCause(StrEnum):
 
     dropped: frames of it were dropped that it needs, or all. not_seen: a trigger announced it, but
     no frame shows it. incomplete: it has fewer frames than it must have. missing_source: a camera
-    did not see it in time.
+    did not see it in time. code: it has no code that can be read, or codes that differ.
     """
 
     DROPPED = "dropped"
     NOT_SEEN = "not_seen"
     INCOMPLETE = "incomplete"
     MISSING_SOURCE = "missing_source"
+    CODE = "code"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,6 +85,18 @@ class ReportsConnection(Protocol):
         ...
 
 
+@runtime_checkable
+class SoftwareTrigger(Protocol):
+    """A live source whose camera takes a picture when the program asks for it. Optional for a
+    source."""
+
+    def fire(self) -> None:
+        """Makes the camera take one picture, which read() then returns. Called on any thread, also
+        on two at the same time. It must return within 0.1 s, also while the camera is away. Raises
+        SourceError if the camera cannot be asked."""
+        ...
+
+
 class Picture(Protocol):
     """The rendered view of one inspection. It is drawn at the first call and then reused."""
 

@@ -18,6 +18,7 @@ from inspector.core.decisions import Decision, LimitDecision
 from inspector.core.explanation import Explanation
 from inspector.core.geometry import Affine, Points
 from inspector.core.records import COVERAGE_FACTOR, new_run_id
+from inspector.core.trace import UNTRACED, TraceFields, read_trace
 from inspector.core.web_place import FrameOnWeb, WebPlace
 
 
@@ -227,7 +228,7 @@ class Inspection:
     time was not limited. pictures: defect_id -> path of the picture of the defect, relative to the
     folder of the run; empty with tracking. part_id: the part that the frame shows; None if it shows
     none. web: where the frame is on the web; None without tracking. summary: a sentence about all
-    defects; None unless they are explained.
+    defects; None unless they are explained. trace: of its part, as far as this frame knows it.
 
     Raises ValueError for an ERROR without a cause, and for a cause without ERROR.
     """
@@ -251,6 +252,7 @@ class Inspection:
     part_id: str | None = None
     web: FrameOnWeb | None = None
     summary: str | None = None
+    trace: TraceFields = UNTRACED
 
     def __post_init__(self) -> None:
         if (self.verdict is Verdict.ERROR) is (self.cause is None):
@@ -315,3 +317,7 @@ class RunInfo:
                 if pattern is not None and fnmatchcase(part_id, pattern):
                     return str(entry["name"])
         return self.check
+
+    def trace_of(self, trace: TraceFields) -> dict[str, str | None]:
+        """The trace fields of a line: those of its part, and the constants of the configuration."""
+        return trace.over(read_trace(self.config.get("trace", {}))).plain()

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from inspector.core.errors import ConfigError, SinkError
 from inspector.core.tables import CsvOptions
+from inspector.core.trace import TRACE_FIELDS
 from inspector.outputs.files import LineFile, TableFile
 from inspector.store.database import Store
 from inspector.store.filters import HistoryFilter
@@ -20,7 +21,8 @@ DEFECTS: Final = "defects"
 
 INSPECTION_COLUMNS: Final = (
     *("run_id", "source", "frame_id", "wall_time_utc", "kind", "verdict", "score"),
-    *("image_threshold", "pixel_threshold", "cause", "error", "part_id", "recipe_id", "name"),
+    *("image_threshold", "pixel_threshold", "cause", "error", "part_id", *TRACE_FIELDS),
+    *("recipe_id", "name"),
     *("defects", "worst_length", "size_unit", "feedback", "folder", "snapshot", "original"),
     "original_sha256",
 )

@@ -12,6 +12,7 @@ from inspector.core.protocols import Picture
 from inspector.core.records import COVERAGE_FACTOR, event_id
 from inspector.core.size_text import describe_limits
 from inspector.core.tables import DEFAULT, CsvOptions
+from inspector.core.trace import TRACE_FIELDS
 from inspector.core.types import Defect, Inspection, RunInfo, Verdict
 from inspector.core.web_place import WebPlace
 from inspector.measure.shape_figures import SHAPE_FIGURES
@@ -99,7 +100,7 @@ _CHECK: Final = "check"
 
 HEADER: Final[tuple[str, ...]] = (
     *(*_FRAME, *_DEFECT, *SHAPE_FIGURES, *_RECORD),
-    *(*_DECISION, _REASON, *_WEB, _CHECK),
+    *(*_DECISION, _REASON, *_WEB, _CHECK, *TRACE_FIELDS),
 )
 """The columns in order, the same for every run. A cell is empty if there is no value: mm without a
 calibration, pts_s of a live source, name without a picture file."""
@@ -186,6 +187,7 @@ def defect_cells(run: RunInfo, inspection: Inspection, defect: Defect | None) ->
         inspection.reason,
         *(None if web is None else get(web) for get in _WEB.values()),
         run.check_of(inspection.part_id),
+        *run.trace_of(inspection.trace).values(),
     ]
 
 

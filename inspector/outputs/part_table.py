@@ -10,6 +10,7 @@ from inspector.core.events import Event, Part
 from inspector.core.file_hash import FileHash, FileState
 from inspector.core.protocols import Picture
 from inspector.core.tables import DEFAULT, CsvOptions, csv_row
+from inspector.core.trace import TRACE_FIELDS
 from inspector.core.types import Inspection, RunInfo
 from inspector.outputs.files import TableFile
 
@@ -36,7 +37,7 @@ _CELLS: Final[dict[str, Callable[[Part], Any]]] = {
     "summary": lambda p: p.summary,
 }
 
-PART_HEADER: Final = ("run_id", *_CELLS, "check")
+PART_HEADER: Final = ("run_id", *_CELLS, "check", *TRACE_FIELDS)
 """The columns in order. A cell is empty if there is no value."""
 
 
@@ -98,7 +99,8 @@ def part_row(run: RunInfo, part: Part, options: CsvOptions = DEFAULT) -> str:
 
 
 def _cells(run: RunInfo, part: Part) -> list[Any]:
-    return [run.run_id, *(get(part) for get in _CELLS.values()), run.check_of(part.part_id)]
+    cells = [run.run_id, *(get(part) for get in _CELLS.values()), run.check_of(part.part_id)]
+    return [*cells, *run.trace_of(part.trace).values()]
 
 
 def _describe_view(view: Mapping[str, Any]) -> str:

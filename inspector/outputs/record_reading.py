@@ -10,6 +10,7 @@ import numpy as np
 
 from inspector.core.decisions import Decision, LimitDecision
 from inspector.core.explanation import Explanation, Reason
+from inspector.core.trace import read_trace
 from inspector.core.types import (
     BadFrame,
     Cause,
@@ -76,6 +77,7 @@ def read_inspection(record: Record, source_id: str, frame_hw: tuple[int, int]) -
         refined_regions=None if refined is None else tuple(refined),
         web=None if web is None else FrameOnWeb(**web),
         summary=record.get("summary"),
+        trace=read_trace(record),
     )
 
 

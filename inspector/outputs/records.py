@@ -12,6 +12,7 @@ from inspector.core.events import Event
 from inspector.core.explanation import Explanation
 from inspector.core.file_hash import FileState
 from inspector.core.records import COVERAGE_FACTOR, FORMAT, event_id
+from inspector.core.trace import UNTRACED, TraceFields
 from inspector.core.types import Defect, Inspection, RunInfo
 
 Record = dict[str, Any]
@@ -50,6 +51,7 @@ def inspection_records(run: RunInfo, inspection: Inspection) -> tuple[Record, Re
         "captured_ns": frame.captured_ns,
         "wall_time_utc": frame.wall_time_utc,
         "part_id": inspection.part_id,
+        "trace": inspection.trace,
     }
     judgement = {
         "name": frame.name,
@@ -88,6 +90,7 @@ def event_record(run: RunInfo, event: Event) -> Record:
         captured_ns=event.captured_ns,
         wall_time_utc=event.wall_time_utc,
         part_id=event.part_id,
+        trace=event.trace,
     )
     fields_of_class = {
         name: _defect(value) if isinstance(value, Defect) else value
@@ -120,6 +123,7 @@ def _envelope(
     frame_id: int | None = None,
     captured_ns: int | None = None,
     part_id: str | None = None,
+    trace: TraceFields = UNTRACED,
 ) -> Record:
     return {
         "type": record_type,
@@ -134,6 +138,7 @@ def _envelope(
         "part_id": part_id,
         "recipe_id": run.recipe_id,
         "check": run.check_of(part_id),
+        **run.trace_of(trace),
     }
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from inspector.core.trace import UNTRACED, TraceFields
 from inspector.parts.tally import Tally
 
 
@@ -11,7 +12,9 @@ class PartView:
 
     expected: number of frames that it must have; None: any number. all_needed: whether each dropped
     frame was needed, because each one shows another view. tally: its frames. is_cut: whether the
-    run began or ended while the part was in front of the camera.
+    run began or ended while the part was in front of the camera. trace: as far as it is known.
+    code: text of the code on it, looked for in code_tries frames. code_error: why the part is ERROR
+    because of its code; None if it is not.
     """
 
     part_id: str
@@ -20,6 +23,10 @@ class PartView:
     all_needed: bool = False
     tally: Tally = field(default_factory=Tally)
     is_cut: bool = False
+    trace: TraceFields = UNTRACED
+    code: str | None = None
+    code_tries: int = 0
+    code_error: str | None = None
 
     @property
     def is_full(self) -> bool:

@@ -18,7 +18,7 @@ GAPS_LISTED: Final = 200
 class Grouping(Protocol):
     """Adds each frame to its part in a PartBook, and closes the parts."""
 
-    def see(self, inspection: Inspection, facts: FrameFacts, dropped: range) -> str | None:
+    def see(self, inspection: Inspection, facts: FrameFacts, dropped: range) -> PartView | None:
         """The part of this frame; None if it shows none. dropped: numbers of the frames between
         the previous one and this one."""
         ...
@@ -53,14 +53,15 @@ class SequenceGrouping:
         self._book = book
         self._find_slot = find_slot
 
-    def see(self, inspection: Inspection, facts: FrameFacts, dropped: range) -> str | None:
+    def see(self, inspection: Inspection, facts: FrameFacts, dropped: range) -> PartView | None:
         self._drop(dropped)
         slot = self._find_slot(facts.frame_id)
         if slot is None:
             return None
-        self._begin(slot).tally.add(facts)
+        view = self._begin(slot)
+        view.tally.add(facts)
         self._close_last(facts.frame_id, slot)
-        return slot.part_id
+        return view
 
     def tick(self, now_s: float) -> None:
         """No part ends by time."""
@@ -178,7 +179,7 @@ class ZoneGrouping:
         self._active: PartView | None = None
         self.gaps = BlindGaps()
 
-    def see(self, inspection: Inspection, facts: FrameFacts, dropped: range) -> str | None:
+    def see(self, inspection: Inspection, facts: FrameFacts, dropped: range) -> PartView | None:
         self._drop(dropped)
         image = inspection.frame.image
         if image is not None and shows_scene(inspection):
@@ -187,7 +188,7 @@ class ZoneGrouping:
         if self._active is None or self._empty_frames:
             return None
         self._active.tally.add(facts)
-        return self._active.part_id
+        return self._active
 
     def tick(self, now_s: float) -> None:
         """No part ends by time."""

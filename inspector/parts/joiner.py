@@ -10,6 +10,7 @@ from loguru import logger
 
 from inspector.core.clock import utc_now
 from inspector.core.events import Part
+from inspector.core.trace import UNTRACED, TraceFields
 from inspector.core.types import Verdict
 from inspector.parts.book import PartView
 from inspector.parts.totals import PartTotals
@@ -136,6 +137,7 @@ class PartJoiner:
             frame_id=None if latest is None else latest.frame_id,
             captured_ns=None if latest is None else latest.captured_ns,
             part_id=part_id,
+            trace=_join_traces(views),
             verdict=verdict,
             rule=self._rule.name,
             sources=self._sources,
@@ -155,6 +157,14 @@ class PartJoiner:
             summary=None if worst is None else worst.summary,
             newest_captured_ns=max((facts.captured_ns for facts in newest), default=None),
         )
+
+
+def _join_traces(views: Sequence[PartView]) -> TraceFields:
+    """The fields that a source knows; of the first source if several know one."""
+    trace = UNTRACED
+    for view in views:
+        trace = trace.over(view.trace)
+    return trace
 
 
 def _describe(rule: PartRule, view: PartView) -> dict[str, Any]:

@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from inspector.core.errors import ConfigError
-from inspector.core.schema import AtLeast, AtLeastOne, Between, OneOf, Positive, Seconds, Share
+from inspector.core.schema import (
+    AtLeast,
+    AtLeastOne,
+    Between,
+    NotNegative,
+    OneOf,
+    Positive,
+    Seconds,
+    Share,
+)
 
 BY_FRAME: Final = "frame"
 BY_NAME: Final = "name"
@@ -43,7 +52,7 @@ class PartOptions:
     place in the zone, in grey levels. min_share: of the zone that differs when a part enters.
     gap_frames: number of frames in a row without a part after which it has left. join: one verdict
     over all sources. timeout_s: how long a part of live sources waits for a frame or another
-    camera.
+    camera. repeat_s: a message with the same part_id within this time is the same trigger again.
     """
 
     enabled: bool = False
@@ -61,6 +70,7 @@ class PartOptions:
     min_share: Annotated[float, AtLeast(0, exclusive=True), Between(0, 1)] = 0.1
     join: bool = False
     timeout_s: Seconds = 5.0
+    repeat_s: NotNegative = 60.0
 
 
 @dataclass(frozen=True, slots=True)

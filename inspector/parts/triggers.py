@@ -3,15 +3,17 @@
 import math
 from bisect import insort
 from collections import Counter, deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from loguru import logger
 
 from inspector.core.errors import ConfigError
 from inspector.core.tables import read_number, read_table
+from inspector.core.trace import UNTRACED, TraceFields, read_trace
 from inspector.core.types import Inspection
 from inspector.parts.book import PartBook, PartView
 from inspector.parts.grouping import shows_scene
@@ -24,10 +26,12 @@ HISTORY: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """time_s: on the clock of the frames. part_id: None for a number in order."""
+    """time_s: on the clock of the frames. part_id: None for a number in order. trace: of the
+    part."""
 
     time_s: float
     part_id: str | None
+    trace: TraceFields = UNTRACED
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,9 @@ class TriggerGrouping:
     A part without a frame is closed too, so that its loss is known. presence: if it is set, only
     frames with a part in the zone belong to the part. triggers: known before the run; on a live
     source their times count from the first frame. trigger() adds others from any thread.
-    In a run that continues another one, a part whose trigger is before the first frame is cut.
+    In a run that continues another one, a part whose trigger is before the run got the source is
+    cut. began_s: gives this monotonic time on a live source; None: the time of the first frame.
+    late: number of triggers that came after a frame of their part was passed on.
     """
 
     def __init__(
@@ -76,11 +82,13 @@ class TriggerGrouping:
         live: bool,
         presence: ZonePresence | None = None,
         triggers: Sequence[Trigger] = (),
+        began_s: Callable[[], float | None] = lambda: None,
     ) -> None:
         self._book, self._prefix, self._rules, self._live = book, prefix, rules, live
         self._presence = presence
-        self._known = triggers
+        self._known, self._began_s = triggers, began_s
         self._inbox: deque[Trigger] = deque()
+        self._lock, self._finished = Lock(), False
         self._waiting: list[Trigger] = []
         self._history: deque[FrameFacts] = deque(maxlen=HISTORY)
         self._drops: deque[DroppedFrames] = deque(maxlen=HISTORY)
@@ -89,12 +97,17 @@ class TriggerGrouping:
         self._start_s = 0.0
         self._first_s: float | None = None
         self._now_s: float | None = None
+        self._seen_s: float | None = None
+        self.late = 0
 
-    def trigger(self, part_id: str | None, time_s: float) -> None:
-        """Announces a part. Any thread may call this. time_s: on the clock of the frames."""
-        self._inbox.append(Trigger(time_s, part_id))
+    def trigger(self, trigger: Trigger) -> bool:
+        """Announces a part. Any thread may call this. Returns False if it comes after finish()."""
+        with self._lock:
+            if not self._finished:
+                self._inbox.append(trigger)
+            return not self._finished
 
-    def see(self, inspection: Inspection, facts: FrameFacts, dropped: range) -> str | None:
+    def see(self, inspection: Inspection, facts: FrameFacts, dropped: range) -> PartView | None:
         now_s = facts.time_s if facts.time_s is not None else self._now_s or 0.0
         self._begin_clock(now_s)
         if self._first_s is None:
@@ -103,6 +116,7 @@ class TriggerGrouping:
             self._drops.append(DroppedFrames(self._now_s, now_s, len(dropped)))
         self._now_s = now_s
         self._pass_time(now_s)
+        self._seen_s = now_s
         if not self._is_present(inspection):
             return None
         view = self._active
@@ -112,12 +126,14 @@ class TriggerGrouping:
         view.tally.add(facts)
         if view.is_full:
             self._end_active(now_s)
-        return view.part_id
+        return view
 
     def tick(self, now_s: float) -> None:
         self._pass_time(now_s - self._rules.timeout_s)
 
     def finish(self, dropped: range, *, complete: bool) -> None:
+        with self._lock:
+            self._finished = True
         last_s = self._now_s if self._now_s is not None else 0.0
         self._begin_clock(last_s)
         self._pass_time(last_s)
@@ -138,7 +154,7 @@ class TriggerGrouping:
         known, self._known = self._known, ()
         offset = first_s if self._live else 0.0
         for trigger in known:
-            self._wait(Trigger(trigger.time_s + offset, trigger.part_id))
+            self._wait(replace(trigger, time_s=trigger.time_s + offset))
 
     def _wait(self, trigger: Trigger) -> None:
         insort(self._waiting, trigger, key=lambda t: t.time_s)
@@ -159,6 +175,7 @@ class TriggerGrouping:
     def _start(self, trigger: Trigger) -> None:
         """Begins a part. Frames that came before a late trigger are taken from the history."""
         self._number += 1
+        self.late += self._seen_s is not None and trigger.time_s <= self._seen_s
         part_id = trigger.part_id or f"{self._prefix}/p{self._number}"
         is_late = self._active is not None and trigger.time_s < self._start_s
         end_s = self._window_end(trigger.time_s)
@@ -166,9 +183,9 @@ class TriggerGrouping:
             end_s = min(end_s, self._start_s)
         else:
             self._end_active(trigger.time_s)
-        is_early = self._first_s is None or trigger.time_s < self._first_s
-        is_cut = self._book.continues and is_early
+        is_cut = self._book.continues and self._is_early(trigger.time_s)
         view = self._book.begin(part_id, self._rules.frames, is_cut=is_cut)
+        view.trace = trigger.trace
         if not is_late:
             self._active, self._start_s = view, trigger.time_s
         self._take_history(view, trigger.time_s, end_s)
@@ -176,6 +193,12 @@ class TriggerGrouping:
             self._close(view, trigger.time_s, end_s)
         elif view.is_full:
             self._end_active(end_s)
+
+    def _is_early(self, time_s: float) -> bool:
+        """Whether frames from this time on may be in the run before."""
+        began_s = self._began_s()
+        start_s = self._first_s if began_s is None else began_s
+        return start_s is None or time_s < start_s
 
     def _take_history(self, view: PartView, start_s: float, end_s: float) -> None:
         for facts in list(self._history):
@@ -203,14 +226,16 @@ class TriggerGrouping:
 
 
 def read_triggers(path: Path) -> list[Trigger]:
-    """Reads a CSV file with the column time_s and, if the parts have ids, part_id.
+    """Reads a CSV file with the column time_s and, if they are known, part_id and trace fields.
 
     The columns are separated as in read_table(). Raises ConfigError.
     """
     try:
         rows, separator = read_table(path)
         triggers = [
-            Trigger(read_number(row["time_s"], separator), row.get("part_id") or None)
+            Trigger(
+                read_number(row["time_s"], separator), row.get("part_id") or None, read_trace(row)
+            )
             for row in rows
         ]
     except OSError as exc:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from inspector.core.events import PartCause
+from inspector.core.trace import TRACE_FIELDS
 from inspector.core.types import Verdict
 from inspector.parts.book import PartView
 from inspector.parts.options import WORST
@@ -39,9 +40,19 @@ def judge_part(
     if problem is None and missing:
         names = ", ".join(missing)
         problem = Problem(PartCause.MISSING_SOURCE, f"not seen in time by: {names}")
+    problem = problem or _find_differing(views)
     if problem is not None and (not failed or rule.name == WORST):
         return Verdict.ERROR, problem
     return (Verdict.FAIL if failed else Verdict.PASS), None
+
+
+def _find_differing(views: Sequence[PartView]) -> Problem | None:
+    """Trace fields of which the sources have different values: they saw different parts."""
+    for name in TRACE_FIELDS:
+        values = {getattr(view.trace, name) for view in views} - {None}
+        if len(values) > 1:
+            return Problem(PartCause.CODE, f"its {name} differs: {', '.join(sorted(values))}")
+    return None
 
 
 def find_problem(view: PartView) -> Problem | None:
@@ -61,4 +72,6 @@ def find_problem(view: PartView) -> Problem | None:
     if view.is_cut:
         reason = "the run began or ended while the part was in front of the camera"
         return Problem(PartCause.INCOMPLETE, f"{view.source}: {reason}")
+    if view.code_error is not None:
+        return Problem(PartCause.CODE, f"{view.source}: {view.code_error}")
     return None

@@ -1,10 +1,13 @@
 """Builds the head of a report: product, run, engine, and what its thresholds promise."""
 
-from typing import Any
+from typing import Any, Final
 
 from inspector.report.context import ReportContext
 from inspector.report.html_table import name_value_list
 from inspector.report.markup import Child, Markup, element, section
+
+MOST_VALUES: Final = 5
+"""Lots, shifts and operators that the head names."""
 
 
 def head_section(context: ReportContext) -> Markup:
@@ -27,9 +30,10 @@ def _facts(context: ReportContext) -> list[tuple[str, Child]]:
     runtime = (summary.get("engine") or {}).get("running_on") or judged_by.get("running_on")
     return [
         (text("fact_product"), options.product or text("not_stated")),
-        (text("fact_lot"), options.lot or text("not_stated")),
+        (text("fact_lot"), options.lot or _logged(context, "lot")),
         (text("fact_line"), options.line or text("not_stated")),
-        (text("fact_operator"), options.operator or text("not_stated")),
+        (text("fact_shift"), _logged(context, "shift")),
+        (text("fact_operator"), options.operator or _logged(context, "operator")),
         (text("fact_start"), str(header.get("started_utc", text("unknown")))),
         (text("fact_end"), str(ended)),
         (text("fact_source"), _source(context, source)),
@@ -43,6 +47,15 @@ def _facts(context: ReportContext) -> list[tuple[str, Child]]:
         (text("fact_program"), header.get("version") or text("not_in_log")),
         (text("fact_config_hash"), _hash(context, header.get("config_hash"))),
     ]
+
+
+def _logged(context: ReportContext, name: str) -> str:
+    """The values of a trace field in the log: of the configuration and of the parts."""
+    parts = (record for _, record in context.log.events.get("part", ()))
+    values = dict.fromkeys(record.get(name) for record in (context.log.header, *parts))
+    known = [str(value) for value in values if value is not None]
+    more = ["…"] if len(known) > MOST_VALUES else []
+    return ", ".join(known[:MOST_VALUES] + more) or context.text("not_stated")
 
 
 def _source(context: ReportContext, source: Any) -> str:

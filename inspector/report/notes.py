@@ -1,5 +1,6 @@
 """Builds these sections of a report: parts and rolls, warnings, glossary, and lines to sign."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from inspector.report.context import ReportContext, span_text
@@ -10,6 +11,7 @@ _GLOSSARY: Final = "gloss_"
 MOST_LINES: Final = 500
 """Parts, rolls and events in the report; the log has all of them."""
 
+_TRACED: Final = ("serial", "lot")
 _WORST_FIRST: Final = {"FAIL": 0, "PASS": 2}
 _EVENTS: Final = ("health", "config_changed")
 
@@ -22,8 +24,9 @@ def parts_section(context: ReportContext) -> Markup | None:
     if not parts and not rolls:
         return None
     ranked = sorted(parts, key=lambda part: _WORST_FIRST.get(str(part[1].get("verdict")), 1))
-    rows = [_part_row(context, line, record) for line, record in ranked[:MOST_LINES]]
-    keys = ("part", "verdict", "cause", "rule", "frames", "failed", "errored", "defects", "line")
+    traced = [name for name in _TRACED if any(record.get(name) for _, record in parts)]
+    rows = [_part_row(context, line, record, traced) for line, record in ranked[:MOST_LINES]]
+    keys = ("verdict", "cause", "rule", "frames", "failed", "errored", "defects", "line")
     failed = sum(record.get("verdict") == "FAIL" for _, record in parts)
     other = sum(record.get("verdict") not in ("PASS", "FAIL") for _, record in parts)
     counts = {"count": len(parts), "failed": failed, "other": other}
@@ -32,7 +35,7 @@ def parts_section(context: ReportContext) -> Markup | None:
     return section(
         text("parts_title"),
         element("p", text("parts_sentence", **counts)) if parts else None,
-        context.table(keys, rows, class_="rows") if rows else None,
+        context.table(("part", *traced, *keys), rows, class_="rows") if rows else None,
         _more(context, len(parts)),
         context.table(roll_keys, roll_rows) if roll_rows else None,
         _more(context, len(rolls)),
@@ -54,7 +57,10 @@ def _cause(context: ReportContext, record: dict[str, Any]) -> str:
     return f"{context.text.word('cause', str(cause))}: {record.get('error') or ''}"
 
 
-def _part_row(context: ReportContext, line: int, record: dict[str, Any]) -> tuple[Child, ...]:
+def _part_row(
+    context: ReportContext, line: int, record: dict[str, Any], traced: Sequence[str]
+) -> tuple[Child, ...]:
+    """traced: trace fields that have a column."""
     first, last = record.get("first_frame_id"), record.get("last_frame_id")
     frames: Child = "–"
     if first is not None and last is not None:
@@ -65,6 +71,7 @@ def _part_row(context: ReportContext, line: int, record: dict[str, Any]) -> tupl
     shown = ("–" if value is None else str(value) for value in values)
     return (
         str(record.get("part_id") or context.text("unknown")),
+        *(str(record.get(name) or "–") for name in traced),
         str(record.get("verdict")),
         _cause(context, record),
         str(record.get("rule") or ""),

@@ -7,6 +7,7 @@ from inspector.service.notify import Notifier
 from inspector.service.resuming import Resuming
 from inspector.service.selectors.kinds import Selectors
 from inspector.service.teaching import Teaching
+from inspector.triggers.kinds import TriggerReceivers
 
 
 def attend(line: Line, notifier: Notifier) -> None:
@@ -18,6 +19,7 @@ def attend(line: Line, notifier: Notifier) -> None:
     line.attendants.add(LineNotice(line, notifier))
     line.attendants.add(resuming)
     line.attendants.add(Selectors(base.recipes.select, store))
+    line.attendants.add(TriggerReceivers(base.triggers, line.triggers))
     line.attendants.add(DiskKeeper(line))
     line.states.start(line)
     line.attendants.add(line.states)

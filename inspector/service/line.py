@@ -16,9 +16,11 @@ from inspector.config import Config
 from inspector.console import ProgressBar
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import InspectorError, SinkError
+from inspector.core.trace import UNTRACED, TraceFields
 from inspector.core.types import RunInfo
 from inspector.early_signals import INTERRUPTED, EarlySignals
 from inspector.interruption import InterruptionStage
+from inspector.machine.controls import TriggerMessage
 from inspector.operator_input import OperatorInput
 from inspector.run import Run
 from inspector.run_link import RunLink
@@ -38,6 +40,7 @@ from inspector.service.source_monitor import SourceMonitor
 from inspector.service.state_report import StateReport
 from inspector.session import Session
 from inspector.state_outputs import make_state_outputs
+from inspector.triggers.gate import TriggerAnswer, TriggerGate
 
 _WAIT_S: Final = 0.1
 
@@ -48,8 +51,9 @@ class Line:
 
     read: reads the configuration. The methods of LineView may be called on any thread; all others
     belong to the main thread. attendants: what works beside the sessions. desk: other parts add
-    their kinds of requests there. states: the state outputs. interruptions: see RunLink; a session
-    gets those that have no sentence yet. has_failed: known at the end. Raises ConfigError.
+    their kinds of requests there. triggers: gets those from outside. states: the state outputs.
+    interruptions: see RunLink; a session gets those that have no sentence yet. has_failed: known at
+    the end. Raises ConfigError.
     """
 
     def __init__(self, read: Callable[[], Config]) -> None:
@@ -76,6 +80,7 @@ class Line:
         self.desk = RequestDesk(self)
         self.attendants = Attendants()
         self.states = make_state_outputs(base)
+        self.triggers = TriggerGate(self._take_trigger, repeat_s=base.parts.repeat_s)
         self.interruptions: Mapping[str, InterruptionStage] = {}
         self.has_failed = False
         self._report = StateReport(self.config, self.store, self._monitors)
@@ -100,17 +105,30 @@ class Line:
 
     def state(self) -> LineState:
         """See LineView."""
-        return self._report.make(self._checks)
+        return self._report.make(self._checks, self.triggers.counts())
 
     def watch(self, source: str) -> AbstractContextManager[Watch]:
         """See LineView."""
         return self._monitors[source].watch()
 
-    def trigger(self, part_id: str | None, time_s: float | None = None) -> None:
+    def trigger(
+        self,
+        part_id: str | None = None,
+        time_s: float | None = None,
+        trace: TraceFields = UNTRACED,
+    ) -> None:
         """Announces a part to the current session; see Session.trigger(). Any thread may call this.
         Without a session it has no effect."""
         if (session := self._session) is not None:
-            session.trigger(part_id, time_s)
+            session.trigger(part_id, time_s, trace)
+
+    def receive_trigger(self, message: TriggerMessage, who: str) -> TriggerAnswer:
+        """See LineView."""
+        return self.triggers.receive(message, who, may_repeat=True)
+
+    def _take_trigger(self, message: TriggerMessage) -> bool:
+        session = self._session
+        return session is not None and session.take_trigger(message)
 
     @property
     def runs(self) -> Sequence[Run]:
@@ -324,7 +342,9 @@ class Line:
         before = self._session
         assert before is not None
         before.release_sources()
-        self._sources.hand_over(frames_of_parts(self._current_runs()))
+        frames = frames_of_parts(self._current_runs())
+        self._session = session  # so that no trigger goes to a run that has ended
+        self._sources.hand_over(frames)
         session.start()
         self._begin(session, plan)
         self._ending.add(before)

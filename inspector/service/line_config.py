@@ -11,6 +11,7 @@ from inspector.core.errors import ConfigError
 from inspector.core.types import SINGLE, RunInfo
 from inspector.machine.kinds import STATE_OUTPUTS
 from inspector.outputs.run_folder import is_pattern
+from inspector.part_triggers import check_takers
 from inspector.parts.options import BY_FRAME, PartOptions
 from inspector.run_link import flatten
 from inspector.service.check_options import check_entries
@@ -20,7 +21,8 @@ from inspector.service.settings import Settings
 
 CHANGEABLE: Final = (
     *SECTIONS,
-    *("output", "outputs", "evidence", "report", "retention", "pipeline", "fail_on_anomaly"),
+    *("trace", "output", "outputs", "evidence", "report", "retention", "pipeline"),
+    "fail_on_anomaly",
 )
 """Sections that can change while the sources are open; of `output` all keys but dir."""
 
@@ -117,6 +119,8 @@ def check_line(config: Config) -> None:
         )
     if config.recipes.dir is None and config.recipes.start is not None:
         raise ConfigError("recipes.start needs recipes.dir, the folder of the recipes")
+    if config.recipes.dir is None:
+        check_takers(config)
     names = [entry.name for entry in config.sources]
     check_entries(config.checks, names, stored=config.store.enabled or config.web.port is not None)
     for name, part in split_sources(config).items() if config.sources else ((SINGLE, config),):

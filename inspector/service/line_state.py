@@ -1,11 +1,14 @@
 """The state of a line, for the web view and others."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from inspector.machine.controls import TriggerMessage
 from inspector.render.side_by_side import RenderedPicture
+from inspector.triggers.gate import TriggerAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,8 @@ class LineState:
     """state: starting, running, changing (the next session opens while this one inspects), stopped
     or ended. since_utc: of the state. message: the last thing that happened, as a sentence. recipe:
     the current one. mode: open or locked. release_locked: an alarm is open that forbids to release
-    products. disk: None if it is not known."""
+    products. disk: None if it is not known. triggers: what happened with messages from outside ->
+    their number since the program started."""
 
     state: str
     since_utc: str
@@ -89,6 +93,7 @@ class LineState:
     sources: tuple[SourceState, ...]
     version: str | None
     checks: tuple[CheckState, ...] = ()
+    triggers: Mapping[str, int] = field(default_factory=dict)
 
 
 class Watch(Protocol):
@@ -108,6 +113,10 @@ class LineView(Protocol):
 
     def watch(self, source: str) -> AbstractContextManager[Watch]:
         """Shows a source from now on until the end of the block. Raises KeyError."""
+        ...
+
+    def receive_trigger(self, message: TriggerMessage, who: str) -> TriggerAnswer:
+        """Announces a part. The same message may come twice. who: sent it, for the log."""
         ...
 
 

@@ -11,7 +11,7 @@ from inspector.core.yaml_text import read_yaml
 
 SECTIONS: Final = (
     *("engine", "calibration", "verdict", "health", "measure", "explain", "tracking", "parts"),
-    "rolls",
+    *("rolls", "codes"),
 )
 """Sections of the configuration that a recipe may set."""
 

@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from inspector.core.clock import now_ns
 from inspector.core.protocols import (
     BufferedSource,
     CountsMissing,
     HasFiles,
     NamesFrames,
     ReportsConnection,
+    SoftwareTrigger,
     Source,
 )
 from inspector.core.types import BadFrame, Frame, SourceInfo
@@ -34,7 +36,8 @@ class SourceView:
     Its frames are numbered from 0, and its counts begin at 0. The times of its frames are those of
     the source. Only the first view knows the length of a file and has its sound.
 
-    begin(), end() and number() are called by the SharedSource, with its lock.
+    began_s: monotonic time from which on it gets all frames; None before. begin(), end() and
+    number() are called by the SharedSource, with its lock.
     """
 
     def __init__(self, owner: SourceOwner, source: Source, *, is_first: bool) -> None:
@@ -44,6 +47,7 @@ class SourceView:
         self.has_turn = False
         self.has_passed = False
         self.is_closed = False
+        self.began_s: float | None = None
         self._first_id = 0
         self._from: Lost | None = None
         self._until: Lost | None = None
@@ -79,6 +83,10 @@ class SourceView:
         counts = {cause: count - before.get(cause, 0) for cause, count in now.items()}
         return {cause: count for cause, count in counts.items() if count > 0}
 
+    def fire(self) -> None:
+        if isinstance(self._source, SoftwareTrigger):
+            self._source.fire()
+
     def read(self) -> Item | None:
         return self._owner.read(self)
 
@@ -88,6 +96,7 @@ class SourceView:
     def begin(self, delivered: int, lost: Lost) -> None:
         """delivered: number of items that the views before got. lost: see count_lost(); the view
         before ends with the same counts, so that each lost frame is in exactly one view."""
+        self.began_s = now_ns() / 1e9
         self._from = lost
         self._first_id = delivered + self._from[0]
 

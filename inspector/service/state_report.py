@@ -44,7 +44,8 @@ class StateReport:
         self._session, self._plan = session, plan
         self.note("running", plan.text)
 
-    def make(self, checks: RoutineChecks) -> LineState:
+    def make(self, checks: RoutineChecks, triggers: Mapping[str, int]) -> LineState:
+        """triggers: see LineState."""
         session, plan = self._session, self._plan
         base = self._config.base
         return LineState(
@@ -61,6 +62,7 @@ class StateReport:
             else tuple(self._describe(run, session.outcome(run)) for run in session.runs),
             version=self._version,
             checks=checks.states(),
+            triggers=triggers,
         )
 
     def _find_recipes(self) -> tuple[str, ...]:

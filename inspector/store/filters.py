@@ -16,13 +16,24 @@ FEEDBACK: Final = (
 """The answer that counts for a frame."""
 
 
+_TRACED: Final = (
+    "SELECT number FROM inspections WHERE trace IN (SELECT id FROM traces WHERE {column} = ?) "
+    "UNION SELECT x.number FROM traces t CROSS JOIN parts p ON p.trace = t.id "
+    "CROSS JOIN runs pr ON pr.id = p.run CROSS JOIN runs xr ON xr.run_id = pr.run_id "
+    "CROSS JOIN inspections x ON x.part_id = p.part_id AND x.run = xr.id WHERE t.{column} = ?"
+)
+"""Frames whose line has the field, and all frames of parts that have it: it may be known only at
+the end of a part."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryFilter:
     """Which inspections; None or an empty tuple: all.
 
     from_utc, to_utc: wall time with a zone in ISO 8601; to_utc is excluded. kind: "production" or
-    "check"; frames of challenge parts are "check". feedback: "fine", "missed", or "any".
-    engine_hashes: sha256 of engine files.
+    "check"; frames of challenge parts are "check". serial, lot: also of a frame whose line lacks
+    it, if its part has it. feedback: "fine", "missed", or "any". engine_hashes: sha256 of engine
+    files.
     """
 
     from_utc: str | None = None
@@ -31,6 +42,8 @@ class HistoryFilter:
     recipes: tuple[str, ...] = ()
     verdicts: tuple[str, ...] = ()
     part_id: str | None = None
+    serial: str | None = None
+    lot: str | None = None
     run_id: str | None = None
     kind: str | None = None
     feedback: str | None = None
@@ -89,6 +102,10 @@ def conditions(
     if filter.part_id is not None:
         rows.append("i.part_id = ?")
         row_values.append(filter.part_id)
+    for column, value in (("serial", filter.serial), ("lot", filter.lot)):
+        if value is not None:
+            rows.append(f"i.number IN ({_TRACED.format(column=column)})")
+            row_values += (value, value)
     if filter.feedback is not None:
         answers = ("fine", "missed") if filter.feedback == "any" else (filter.feedback,)
         rows.append("(i.run, i.frame_id) IN (SELECT run, frame_id FROM feedback)")
@@ -101,7 +118,8 @@ def has_whole_hours(filter: HistoryFilter) -> bool:
     """Whether the counts of hours answer the filter. Raises ConfigError."""
     times = (("from_utc", filter.from_utc), ("to_utc", filter.to_utc))
     whole = all(text is None or _read_time(name, text) % HOUR_MS == 0 for name, text in times)
-    return whole and filter.part_id is None and filter.feedback is None
+    others = (filter.part_id, filter.serial, filter.lot, filter.feedback)
+    return whole and all(value is None for value in others)
 
 
 def _read_time(name: str, text: str) -> int:

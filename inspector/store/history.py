@@ -23,9 +23,11 @@ _COLUMNS: Final = (
     f"i.number, r.run_id, r.source, i.frame_id, i.time_ms, {_VERDICT}, i.score, "
     "COALESCE(i.image_threshold, r.image_threshold), "
     "COALESCE(i.pixel_threshold, r.pixel_threshold), i.cause, i.error, i.part_id, "
+    "NULLIF(t.serial, ''), NULLIF(t.lot, ''), NULLIF(t.shift, ''), NULLIF(t.operator, ''), "
     f"r.recipe, i.name, i.defects, i.worst_length, r.unit, r.folder, {_KIND}, "
     f"{FEEDBACK}, i.at"
 )
+_TRACE: Final = "LEFT JOIN traces t ON t.id = i.trace"
 _LAST: Final = 2**63 - 1
 _PAGE: Final = 1000
 _GROUPS: Final = {
@@ -42,7 +44,8 @@ class InspectionRow:
     """One inspection. number: its place in the order of the store. worst_length: the longest
     defect, in size_unit (mm, or px without a calibration). folder: of the run. at: first byte of
     its line in the log. snapshot, original: paths of its pictures below the folder; None if there
-    is none now. feedback: the answer that counts; None if there is none."""
+    is none now. feedback: the answer that counts; None if there is none. serial, lot, shift,
+    operator: of its line."""
 
     number: int
     run_id: str
@@ -56,6 +59,10 @@ class InspectionRow:
     cause: str | None
     error: str | None
     part_id: str | None
+    serial: str | None
+    lot: str | None
+    shift: str | None
+    operator: str | None
     recipe_id: str | None
     name: str | None
     defects: int
@@ -121,7 +128,7 @@ def _find(
     with store.read() as db:
         where, values = conditions(db, filter)
         rows = db.execute(
-            f"SELECT {_COLUMNS} FROM inspections i CROSS JOIN runs r ON r.id = i.run "
+            f"SELECT {_COLUMNS} FROM inspections i CROSS JOIN runs r ON r.id = i.run {_TRACE} "
             f"WHERE {' AND '.join(where)} AND {page}",
             (*values, number, limit),
         ).fetchall()
@@ -131,7 +138,7 @@ def _find(
 def find_inspection(store: Store, run_id: str, source: str, frame_id: int) -> InspectionRow | None:
     with store.read() as db:
         row = db.execute(
-            f"SELECT {_COLUMNS} FROM runs r JOIN inspections i ON i.run = r.id "
+            f"SELECT {_COLUMNS} FROM runs r JOIN inspections i ON i.run = r.id {_TRACE} "
             "WHERE r.run_id = ? AND r.source = ? AND i.frame_id = ?",
             (run_id, source, frame_id),
         ).fetchone()

@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -11,7 +12,7 @@ from inspector.core.clock import utc_ms
 from inspector.core.errors import SinkError
 from inspector.outputs.folder import LOG, SUMMARY
 from inspector.store.database import Store
-from inspector.store.log_rows import Batch, RunFacts, file_row, header_row, read_lines
+from inspector.store.log_rows import Batch, Row, RunFacts, file_row, header_row, read_lines
 from inspector.store.schema import HOUR, VERDICT_SUMS
 
 MOST_BYTES: Final = 1 << 20
@@ -23,10 +24,10 @@ MISSING: Final = "missing"
 REPLACED: Final = "replaced"
 
 _INSERTS: Final = {
-    "inspections": "INSERT INTO inspections VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    "inspections": "INSERT INTO inspections VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     "defects": "INSERT INTO defects VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-    "parts": "INSERT INTO parts (run, time_ms, part_id, verdict, record, at, check_name) "
-    "VALUES (?,?,?,?,?,?,?)",
+    "parts": "INSERT INTO parts (run, time_ms, part_id, verdict, record, at, check_name, trace) "
+    "VALUES (?,?,?,?,?,?,?,?)",
     "events": "INSERT INTO events (run, time_ms, type, frame_id, record, at) VALUES (?,?,?,?,?,?)",
 }
 _ADD_COUNTS: Final = (
@@ -259,7 +260,10 @@ def _write(db: sqlite3.Connection, run: RunFacts, batch: Batch) -> None:
     rows = batch.inspections
     db.executemany(_ADD_COUNTS, [(run.key, *at, *n) for at, n in batch.counts.items()])
     for table, insert in _INSERTS.items():
-        db.executemany(insert, getattr(batch, table))
+        values = getattr(batch, table)
+        if table in ("inspections", "parts"):
+            values = _number_traces(db, values)
+        db.executemany(insert, values)
     if rows:
         times = [row[3] for row in rows]
         db.execute(
@@ -269,6 +273,17 @@ def _write(db: sqlite3.Connection, run: RunFacts, batch: Batch) -> None:
             (rows[0][0], rows[-1][0], min(times), max(times), run.key),
         )
     _write_files(db, run, batch.files)
+
+
+def _number_traces(db: sqlite3.Connection, rows: Sequence[Row]) -> list[Row]:
+    """The rows with the number of their trace fields in `traces`. New fields get one."""
+    new = {row[-1] for row in rows} - {None}
+    db.executemany(
+        "INSERT OR IGNORE INTO traces (serial, lot, shift, operator) VALUES (?,?,?,?)", new
+    )
+    query = "SELECT id FROM traces WHERE (serial, lot, shift, operator) = (?,?,?,?)"
+    numbers = {trace: db.execute(query, trace).fetchone()[0] for trace in new}
+    return [(*row[:-1], numbers.get(row[-1])) for row in rows]
 
 
 def _count_lost(db: sqlite3.Connection, run: RunFacts, offset: int) -> None:

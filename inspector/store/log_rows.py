@@ -9,6 +9,7 @@ from typing import Any, Final
 from inspector.core.chain import LINE_TAIL_BYTES
 from inspector.core.clock import utc_ms
 from inspector.core.records import FORMAT
+from inspector.core.trace import TRACE_FIELDS
 from inspector.store.schema import HOUR_MS
 
 PRODUCTION: Final = "production"
@@ -51,7 +52,8 @@ class RunFacts:
 
 @dataclass(slots=True)
 class Batch:
-    """Rows of some lines, in order. files: path -> row, None for a file that was removed. counts:
+    """Rows of some lines, in order. The last value of inspections and parts are their trace fields.
+    files: path -> row, None for a file that was removed. counts:
     start of an hour, whether the frames belong to a check -> number of each verdict. offset, tail,
     frame_id: as in RunFacts, after these lines. problem: about the first line that is damaged."""
 
@@ -161,6 +163,7 @@ def _add_inspection(
         *(_text(record["cause"]), _text(record["error"]), _text(record["part_id"])),
         *(_text(record["name"]), len(rows), _number(max(lengths, default=None)), at),
         check,
+        _trace(record),
     )
     batch.inspections.append(row)
     batch.defects += rows
@@ -197,6 +200,7 @@ def _part_row(record: Mapping[str, Any], at: int, run: RunFacts) -> Row:
         _without_envelope(record),
         at,
         _text(record.get("check")),
+        _trace(record),
     )
 
 
@@ -218,6 +222,12 @@ def _event_row(record: Mapping[str, Any], at: int, run: RunFacts) -> Row:
 def _without_envelope(record: Mapping[str, Any]) -> str:
     values = {key: value for key, value in record.items() if key not in _ENVELOPE}
     return json.dumps(values, separators=(",", ":"))
+
+
+def _trace(record: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The trace fields, which the reader replaces by a row of `traces`; None if none is known."""
+    values = tuple(_text(record.get(name)) or "" for name in TRACE_FIELDS)
+    return values if any(values) else None
 
 
 def _number(value: Any) -> float | None:

@@ -113,7 +113,18 @@ _FORMAT_3: Final = (
     "WHERE run IN (SELECT id FROM runs WHERE kind = 'check')",
 )
 
-CHANGES: Final[tuple[tuple[str, ...], ...]] = (_FORMAT_1, _FORMAT_2, _FORMAT_3)
+_FORMAT_4: Final = (
+    # Each combination of trace fields once. An empty text: not known. Rows without any have none.
+    "CREATE TABLE traces (id INTEGER PRIMARY KEY, serial TEXT NOT NULL, lot TEXT NOT NULL, "
+    "shift TEXT NOT NULL, operator TEXT NOT NULL, UNIQUE (serial, lot, shift, operator))",
+    "CREATE INDEX traces_by_lot ON traces (lot)",
+    "ALTER TABLE inspections ADD COLUMN trace INTEGER",
+    "CREATE INDEX inspections_by_trace ON inspections (trace) WHERE trace IS NOT NULL",
+    "ALTER TABLE parts ADD COLUMN trace INTEGER",
+    "CREATE INDEX parts_by_trace ON parts (trace) WHERE trace IS NOT NULL",
+)
+
+CHANGES: Final[tuple[tuple[str, ...], ...]] = (_FORMAT_1, _FORMAT_2, _FORMAT_3, _FORMAT_4)
 """CHANGES[n] makes format n + 1 from format n. The first entry makes an empty file a store."""
 
 FORMAT: Final = len(CHANGES)

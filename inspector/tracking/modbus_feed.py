@@ -1,16 +1,8 @@
 """Polls the counter or the speed of a line over Modbus TCP (extra `modbus`)."""
 
-from inspector.connections.modbus import ModbusPoller
+from inspector.connections.modbus import ModbusPoller, join_words
 from inspector.tracking.feed_options import MODBUS, POSITION, ModbusOptions
 from inspector.tracking.positions import Positions
-
-
-def join_words(words: list[int], *, high_first: bool) -> int:
-    """One unsigned number from one or two 16-bit words."""
-    value = 0
-    for word in words if high_first else reversed(words):
-        value = value << 16 | word
-    return value
 
 
 class Counter:

@@ -56,7 +56,7 @@ class TrackingStage:
         if followed.frame is None:
             return inspection, ()
         followed.frame.seq = inspection.seq
-        followed.frame.part_id = inspection.part_id
+        followed.frame.part_id, followed.frame.trace = inspection.part_id, inspection.trace
         self._states[followed.state.value] += 1
         self._add_to_surface(followed, inspection)
         self._last = without_picture(inspection)
@@ -113,6 +113,7 @@ class TrackingStage:
             frame_id=at.frame_id,
             captured_ns=at.frame.captured_ns,
             part_id=best.frame.part_id,
+            trace=best.frame.trace,
             track_id=track_id,
             first_frame_id=track.first_frame_id,
             last_frame_id=track.last_frame_id,
@@ -121,7 +122,12 @@ class TrackingStage:
             defect=replace(track.defect, web=replace(best.place, track_id=track_id)),
             merged_track_ids=tuple(map(self.follower.ids.text, track.merged)),
             extent=self._extent(track),
-            best=replace(best.frame.inspection, seq=seq, part_id=best.frame.part_id),
+            best=replace(
+                best.frame.inspection,
+                seq=seq,
+                part_id=best.frame.part_id,
+                trace=best.frame.trace,
+            ),
         )
 
     def _extent(self, track: ClosedTrack) -> dict[str, float]:

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from inspector.core.geometry import Points
+from inspector.core.trace import UNTRACED, TraceFields
 from inspector.core.types import Defect, Inspection
 from inspector.core.web_place import WebPlace
 from inspector.tracking.sizes import combine_views
@@ -21,12 +22,13 @@ class SeenFrame:
     """A frame that the tracks use.
 
     inspection: without picture, map and defects, which need memory. seq: as in Inspection; None
-    until the frame is in the log. part_id: of the part that it shows.
+    until the frame is in the log. part_id, trace: of the part that it shows.
     """
 
     inspection: Inspection
     seq: int | None = None
     part_id: str | None = None
+    trace: TraceFields = UNTRACED
 
     @property
     def frame_id(self) -> int:

@@ -25,6 +25,8 @@ from inspector.report.markup import CSS, Markup, element
 from inspector.service.line_state import LineView
 from inspector.store.database import Store
 from inspector.store.requests import Answer, find_answer
+from inspector.triggers.gate import Outcome
+from inspector.triggers.message import read_fields as read_trigger
 from inspector.web.access import Access
 from inspector.web.changes import LockedError, give_feedback, read_request, send_request
 from inspector.web.entrance import (
@@ -52,6 +54,14 @@ READERS: Final = 4
 WAITERS: Final = 4
 """Threads that wait for answers of the line."""
 
+TRIGGER_STATUS: Final = {
+    Outcome.ACCEPTED: HTTPStatus.OK,
+    Outcome.REPEATED: HTTPStatus.OK,
+    Outcome.REFUSED: HTTPStatus.BAD_REQUEST,
+    Outcome.TOO_MANY: HTTPStatus.TOO_MANY_REQUESTS,
+    Outcome.NOT_TAKEN: HTTPStatus.CONFLICT,
+}
+
 STATIC: Final = Path(__file__).with_name("static")
 
 TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -70,6 +80,7 @@ def make_app(options: WebViewOptions, store: Store, line: LineView) -> tuple[Sta
         Route("/api/session", desk.session),
         Route("/api/requests", desk.request, methods=["POST"]),
         Route("/api/feedback", desk.feedback, methods=["POST"]),
+        Route("/api/trigger", desk.trigger, methods=["POST"]),
         *(Route(path, desk.reader(view)) for path, view in desk.views.addresses().items()),
     ]
     app = Starlette(
@@ -123,6 +134,7 @@ class Desk:
         self.views = Views(store, line)
         self._readers = CapacityLimiter(READERS)
         self._waiters = CapacityLimiter(WAITERS)
+        self._triggers = CapacityLimiter(1)  # one after the other, in their order
 
     def reader(self, view: Callable[..., Response]) -> Callable[[Request], Any]:
         """A handler that calls the view on a thread, with the notice about the last request."""
@@ -234,6 +246,20 @@ class Desk:
             back = local_path(text_field(fields, "back"))
             return RedirectResponse(f"{back}#feedback", HTTPStatus.SEE_OTHER)
         return JSONResponse({"done": True})
+
+    async def trigger(self, request: Request) -> Response:
+        fields = await read_fields(request, self.access)
+        try:
+            message = read_trigger(fields)
+        except ValueError as exc:
+            raise FieldError(f"{exc}.") from exc
+        who = f"http:{client_address(request.scope)}"
+        # A camera with a software trigger may need a moment.
+        answer = await to_thread.run_sync(
+            partial(self._line.receive_trigger, message, who), limiter=self._triggers
+        )
+        values = {"outcome": answer.outcome, "text": answer.text}
+        return JSONResponse(values, TRIGGER_STATUS[answer.outcome])
 
 
 def _is_form(request: Request) -> bool:

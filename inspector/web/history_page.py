@@ -42,6 +42,8 @@ def read_filter(query: Mapping[str, str]) -> HistoryFilter:
         recipes=several(text_field(query, "recipe")),
         verdicts=several(choice_field(query, "verdict", VERDICTS)),
         part_id=text_field(query, "part") or None,
+        serial=text_field(query, "serial") or None,
+        lot=text_field(query, "lot") or None,
         run_id=text_field(query, "run") or None,
         kind=None if kind == "all" else kind,
         feedback=choice_field(query, "feedback", FEEDBACK) or None,
@@ -74,7 +76,7 @@ def history_table(rows: Sequence[InspectionRow]) -> Markup:
     head = ("Time (UTC)", "Frame", "Verdict", "Camera", "Score", "Defects", "Longest")
     return table(
         "Inspected frames, the newest first",
-        (*head, "Part", "Recipe", "Feedback"),
+        (*head, "Part", "Serial", "Lot", "Recipe", "Feedback"),
         (
             (
                 time_text(row.wall_time_utc),
@@ -85,6 +87,8 @@ def history_table(rows: Sequence[InspectionRow]) -> Markup:
                 str(row.defects),
                 _length(row),
                 row.part_id or "-",
+                row.serial or "-",
+                row.lot or "-",
                 row.recipe_id or "-",
                 row.feedback or "-",
             )
@@ -113,6 +117,8 @@ def _filter_form(query: Mapping[str, str], sources: Sequence[str]) -> Markup:
         choose("Camera", "source", sources),
         choose("Verdict", "verdict", VERDICTS),
         text("Part", "part"),
+        text("Serial", "serial"),
+        text("Lot", "lot"),
         text("Recipe", "recipe"),
         choose("Feedback", "feedback", FEEDBACK),
         select("Kind", "kind", kinds, query.get("kind", "production")),

@@ -16,11 +16,14 @@ from store_runs import LogOfRun, follow, frame
 
 from inspector.core.arrays import freeze
 from inspector.core.types import Inspection, Verdict
+from inspector.machine.controls import TriggerMessage
 from inspector.outputs.folder import ORIGINALS, SNAPSHOTS, original_name, snapshot_name
 from inspector.render.side_by_side import RenderedPicture, SideBySide
 from inspector.service.line_state import LineState, SourceState
 from inspector.store.database import Store
 from inspector.store.requests import Request, answer_request, take_requests
+from inspector.triggers.gate import TriggerAnswer, TriggerGate
+from inspector.triggers.message import check_message
 from inspector.web.options import WebViewOptions, read_secrets
 
 RENDER = SideBySide(display_range=(0, 3), unit="mm", frame_hw=(96, 128))
@@ -82,14 +85,28 @@ def scene(frame_id: int, verdict: Verdict = Verdict.PASS) -> Inspection:
 
 @dataclass
 class FakeLine:
-    """A LineView with a state that the test sets. watched: the sources that are watched now."""
+    """A LineView with a state that the test sets. watched: the sources that are watched now. taken:
+    the triggers that passed the gate."""
 
     current: LineState = field(default_factory=line_state)
     picture: tuple[int, RenderedPicture] | None = None
     watched: list[str] = field(default_factory=list)
+    taken: list[TriggerMessage] = field(default_factory=list)
+    takes_triggers: bool = True
+
+    def __post_init__(self) -> None:
+        self.triggers = TriggerGate(self._take, repeat_s=60.0)
 
     def state(self) -> LineState:
         return self.current
+
+    def receive_trigger(self, message: TriggerMessage, who: str) -> TriggerAnswer:
+        return self.triggers.receive(message, who, may_repeat=True)
+
+    def _take(self, message: TriggerMessage) -> bool:
+        check_message(message)
+        self.taken.append(message)
+        return self.takes_triggers
 
     def show(self, frame_id: int) -> None:
         self.picture = frame_id, RENDER(scene(frame_id))

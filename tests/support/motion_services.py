@@ -140,9 +140,10 @@ def publishing(port: int, **login: str) -> Iterator[Publisher]:
 
 
 class ModbusDevice:
-    """A Modbus server on a free port, whose first two holding registers a function sets."""
+    """A Modbus server on a free port, whose first holding registers a function sets; None: a client
+    sets its coils and registers."""
 
-    def __init__(self, read: Callable[[], list[int]]) -> None:
+    def __init__(self, read: Callable[[], list[int]] | None = None) -> None:
         self.port = free_port()
         self.delay_s = 0.0
         self._read = read
@@ -164,11 +165,16 @@ class ModbusDevice:
 
         async def answer(*arguments: object) -> None:
             await asyncio.sleep(self.delay_s)
+            assert self._read is not None
             registers = arguments[4]
             registers[: len(self._read())] = self._read()  # type: ignore[index]
 
         data = SimData(0, values=[0] * 10, datatype=DataType.REGISTERS)
-        device = SimDevice(1, simdata=[data], action=answer)
+        if self._read is None:
+            bits = SimData(0, values=[False] * 16, datatype=DataType.BITS)
+            device = SimDevice(1, simdata=([bits], [bits], [data], [data]))
+        else:
+            device = SimDevice(1, simdata=[data], action=answer)
         self._server = ModbusTcpServer(device, address=("127.0.0.1", self.port))
         await self._server.serve_forever(background=True)
 

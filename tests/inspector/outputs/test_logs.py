@@ -48,7 +48,7 @@ def test_the_header_of_the_table_is_fixed() -> None:
         "run_id,source,seq,event_id,captured_ns,part_id,recipe_id,cause,"
         "length_u_px,length_expanded_u_px,width_u_px,width_expanded_u_px,area_u_px,"
         "area_expanded_u_px,severity_by,decision,decision_note,reason,"
-        "track_id,web_x_mm,web_y_m,web_x_px,web_y_px,check"
+        "track_id,web_x_mm,web_y_m,web_x_px,web_y_px,check,serial,lot,shift,operator"
     )
 
 

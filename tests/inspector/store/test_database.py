@@ -203,6 +203,6 @@ def test_an_older_store_is_not_changed_by_reading(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     execute(path, "PRAGMA journal_mode = WAL;" + FORMAT_1.read_text())
     before = path.read_bytes()
-    with pytest.raises(ConfigError, match="has format 1, but only format 3 can be read"):
+    with pytest.raises(ConfigError, match=f"has format 1, but only format {FORMAT} can be read"):
         Store(path, read_only=True)
     assert path.read_bytes() == before

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from output_parts import FlatPicture, inspection, run_info
 
+from inspector.connections.modbus import join_words
 from inspector.core.arrays import freeze
 from inspector.core.errors import ConfigError
 from inspector.core.types import Frame
 from inspector.outputs.encoder_file import EncoderFileSink
 from inspector.tracking.feed_motion import FeedMotion
 from inspector.tracking.feed_options import ModbusOptions, MqttOptions
-from inspector.tracking.modbus_feed import Counter, join_words
+from inspector.tracking.modbus_feed import Counter
 from inspector.tracking.motion import Motion, MotionState, read_encoder
 from inspector.tracking.motion_sources import make_motion
 from inspector.tracking.mqtt_feed import read_value
