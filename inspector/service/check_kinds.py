@@ -132,7 +132,8 @@ class RecipeCheck(RoutineCheck):
             self.phase, self.task = IDLE, None  # its session could not begin; the answer says why
         elif self._runs and is_current:
             is_over = _count_units(self._runs) >= self.options.parts or now_ns() > self._end_ns
-            if is_over and not line.is_preparing and ms_since(self._tried_ns) > 1000 * _RETRY_S:
+            may_try = ms_since(self._tried_ns) > 1000 * _RETRY_S
+            if is_over and may_try and not line.sessions.is_preparing:
                 self.task, self._tried_ns = None, now_ns()
                 line.desk.end_check()
         elif self._runs:

@@ -35,5 +35,6 @@ class LineNotice:
 
     def _find_faults(self) -> list[object]:
         limit_s = self._notifier.watchdog_s
-        stuck = [run.pipeline.find_stuck_stage(limit_s) for run in self._line.unfinished_runs]
+        runs = self._line.sessions.unfinished_runs
+        stuck = [run.pipeline.find_stuck_stage(limit_s) for run in runs]
         return [error for error in stuck if error is not None]
