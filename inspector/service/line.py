@@ -12,6 +12,7 @@ from typing import Final
 from inspector.config import Config
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import InspectorError, SinkError
+from inspector.core.types import RunInfo
 from inspector.early_signals import INTERRUPTED, EarlySignals
 from inspector.interruption import InterruptionStage
 from inspector.operator_input import OperatorInput
@@ -137,15 +138,25 @@ class Line:
         config = self.config.compose(plan.base, plan.recipe, plan.settings)
         complete = False
         try:
-            needs_all = plan.request is not None
-            self.sessions.start(config, link, self._wait_for_engine, needs_all=needs_all)
+            self.sessions.start(
+                config,
+                link,
+                self._wait_for_engine,
+                lambda session: self._record_changes(former, session, who, why),
+                needs_all=plan.request is not None,
+            )
             complete = True
         finally:
             if not complete:
                 self._report.note("stopped")
         self._begin(plan)
-        infos = self.sessions.infos.values()
-        self.store.record_changes(former, infos, who=who, why=why)
+
+    def _record_changes(
+        self, before: Mapping[str, RunInfo], session: Session, who: str, why: str | None
+    ) -> None:
+        """Called before the first frame of the session. After a kill in between, the next start
+        adds the same entries again, so that none is ever missing."""
+        self.store.record_changes(before, [run.info for run in session.runs], who=who, why=why)
 
     def _wait_for_engine(self, session: Session) -> None:
         self.attendants.turn()
@@ -251,11 +262,9 @@ class Line:
             self._report.note("running" if self.is_running else "stopped", text)
             self.desk.answer(plan, done=False, text=text)
             return
-        before = self.sessions.infos
+        self._record_changes(self.sessions.infos, session, plan.who, plan.why)
         self.sessions.hand_over(session)
         self._begin(plan)
-        after = self.sessions.infos.values()
-        self.store.record_changes(before, after, who=plan.who, why=plan.why)
         self.desk.answer(plan, done=True, text=plan.text)
 
     def _save(self, plan: Plan, session: Session) -> None:

@@ -78,12 +78,14 @@ class LineSessions:
         config: Config,
         link: RunLink,
         while_waiting: Callable[[Session], None],
+        before_frames: Callable[[Session], None],
         *,
         needs_all: bool,
     ) -> None:
         """Opens the sources, and starts the current session. while_waiting: called every 0.1 s.
-        needs_all: an engine or an output that cannot be opened is an error. Raises the errors of
-        Session and that one; the sources are closed then."""
+        before_frames: called when all is open. needs_all: an engine or an output that cannot be
+        opened is an error. Raises the errors of Session and that one; the sources are closed then.
+        """
         session: Session | None = None
         complete = False
         try:
@@ -91,6 +93,7 @@ class LineSessions:
             session.open(lambda: while_waiting(session))
             if needs_all and not (session.is_ready or self._operator.signals):
                 raise InspectorError("an engine or an output cannot be opened")
+            before_frames(session)
             session.start()
             complete = True
         finally:
