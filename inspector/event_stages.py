@@ -29,7 +29,7 @@ class EventStages:
         """Lets the stages know at the end how many frames were captured."""
         stats = pipeline.stats
         run_end = RunEnd(
-            lambda: stats.captured, lambda: not stats.stopped, lambda: stats.handed_over
+            lambda: stats.captured, lambda: not (stats.stopped or pipeline.has_failed)
         )
         if self.parts is not None:
             self.parts.run_end = run_end

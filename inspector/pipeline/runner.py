@@ -93,6 +93,11 @@ class Pipeline:
         """Number of frames before engine and measuring. None if no frame can be lost there."""
         return len(self._prepared) + len(self._inferred) if self.drops.allowed else None
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether an error ends the run, such as that of a source."""
+        return self._error is not None
+
     def open(self, while_waiting: Callable[[], None] = lambda: None) -> None:
         """Opens the engine and the sinks on their threads. Does nothing after stop().
 
