@@ -16,12 +16,13 @@ from log_lines import warnings_of
 from engines.backends.fake import FakeEngine
 from inspector.core.errors import EngineError, SinkError
 from inspector.module_process import start_module
-from inspector.service import completing, folder_check, routine_check
+from inspector.service import completing, folder_check, line, routine_check
 from inspector.service.attendants import Attendants
 from inspector.service.check_options import CheckOptions
 from inspector.service.folder_check import FolderJob
 from inspector.service.line_config import LineConfig
 from inspector.service.line_requests import Reply
+from inspector.service.settings import Settings
 from inspector.store.alarms import find_alarms
 from inspector.store.follower import Follower
 from inspector.store.requests import Request, add_request, wait_for_answer
@@ -97,6 +98,20 @@ def test_an_unexpected_error_of_a_preparation_changes_nothing(
     assert not answer.done
     assert answer.text.startswith("nothing was changed: stage preparation failed")
     assert rig.ask("thresholds", source="main", image_threshold=3).done
+
+
+def test_a_change_that_cannot_be_stored_is_refused_and_leaves_no_folder(
+    rig: LineRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, settings: Settings) -> None:
+        assert (rig.folder / "0002" / "inspections.jsonl").exists()  # its outputs are open
+        raise SinkError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(line, "write_settings", refuse)
+        answer = rig.ask("thresholds", source="main", image_threshold=3)
+    assert (answer.done, answer.text) == (False, "nothing was changed: the disk is full")
+    assert sorted(path.name for path in rig.folder.glob("0*")) == ["0001"]
 
 
 def test_a_start_whose_engine_cannot_be_opened_is_refused(
