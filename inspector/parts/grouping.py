@@ -78,9 +78,7 @@ class SequenceGrouping:
                 self._close_last(frame_id, slot)
 
     def _begin(self, slot: Slot) -> PartView:
-        return self._book.begin(
-            slot.part_id, slot.expected, all_needed=True, is_cut=slot.is_cut
-        )
+        return self._book.begin(slot.part_id, slot.expected, all_needed=True, is_cut=slot.is_cut)
 
     def _close_last(self, frame_id: int, slot: Slot) -> None:
         if frame_id == slot.last_frame_id:

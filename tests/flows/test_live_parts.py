@@ -1,14 +1,13 @@
 """Tests of parts on live pipelines: silent sources, dropped frames, aborts, and broken sinks."""
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pipeline_rig import ListSink, ListSource, RigEngine, frame, make_pipeline, run
 from record_schema import check_log
+from waiting import wait_for
 
 from inspector.core.clock import now_ns
 from inspector.core.errors import StageError
@@ -53,13 +52,6 @@ def triggered(book: PartBook) -> TriggerGrouping:
 
 def connect(stage: PartStage, pipeline: Pipeline) -> None:
     stage.run_end = RunEnd(lambda: pipeline.stats.captured, lambda: not pipeline.stats.stopped)
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_part_that_is_triggered_while_the_camera_is_silent_is_reported(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """A line and a store for the tests of the web view."""
 
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,6 @@ from inspector.outputs.folder import ORIGINALS, SNAPSHOTS, original_name, snapsh
 from inspector.render.side_by_side import RenderedPicture, SideBySide
 from inspector.service.line_state import LineState, SourceState
 from inspector.store.database import Store
-from inspector.store.requests import Request, answer_request, take_requests
 from inspector.web.options import WebViewOptions, read_secrets
 
 RENDER = SideBySide(display_range=(0, 3), unit="mm", frame_hw=(96, 128))
@@ -161,26 +159,3 @@ class Site:
 
     def log_in(self, secret: str, user: str = "", **fields: str) -> Any:
         return self.send("/login", {"user": user, "secret": secret, **fields})
-
-
-@contextmanager
-def answer_requests(
-    store: Store, text: str = "It is done.", *, done: bool = True
-) -> Iterator[list[Request]]:
-    """Answers requests like a line. Gives the list of those that came."""
-    requests: list[Request] = []
-    ending = threading.Event()
-
-    def work() -> None:
-        while not ending.wait(0.01):
-            for request in take_requests(store):
-                requests.append(request)
-                answer_request(store, request.number, done=done, text=text)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield requests
-    finally:
-        ending.set()
-        thread.join()

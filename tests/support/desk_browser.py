@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from desk import FakeLine, answer_requests, fill_store
+from answering import answer_requests
+from desk import FakeLine, fill_store
 
 from inspector.store.database import Store
 from inspector.store.requests import Request
@@ -34,7 +35,7 @@ def serve(folder: Path, **options: Any) -> Iterator[Desk]:
     line.show(1)
     view = start_web_view(WebViewOptions(port=0, rate_hz=20, **options), store, line)
     try:
-        with answer_requests(store, "It is done.") as requests:
+        with answer_requests(store) as requests:
             yield Desk(store, line, f"http://127.0.0.1:{view.port}", requests)
     finally:
         view.stop()

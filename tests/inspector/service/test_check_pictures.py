@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from check_parts import write_sample, write_samples
-from line_rig import wait_for
+from waiting import wait_for
 
 from inspector.config import Config, make_config
 from inspector.outputs.json_log import read_records

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from line_rig import LIVE, LineRig, RecordedRun, wait_for, write_line
+from line_rig import LIVE, LineRig, RecordedRun, write_line
 from record_schema import check_log
+from waiting import wait_for
 
 from engines.backends.fake import FakeEngine
 from inspector.core.errors import ConfigError
@@ -57,12 +58,12 @@ def test_changes_are_in_the_audit_trail_before_their_first_frame(
         start(session)
 
     monkeypatch.setattr(Session, "start", look)
-    with LineRig(write_line(tmp_path)) as rig:
+    with LineRig(write_line(tmp_path, store={"enabled": True})) as rig:
         rig.wait_for_frames()
         assert rig.ask("thresholds", source="main", image_threshold=7.5).done
         rig.wait_for_frames()
-    write_line(tmp_path, verdict={"image_threshold": 9, "pixel_threshold": 5})
-    with LineRig(tmp_path / "line.yaml") as rig:
+    verdict = {"image_threshold": 9, "pixel_threshold": 5}
+    with LineRig(write_line(tmp_path, store={"enabled": True}, verdict=verdict)) as rig:
         rig.wait_for_frames()
     of_request, of_file = ("verdict.image_threshold", 7.5), ("verdict.pixel_threshold", 5.0)
     assert [entries[:1] for entries in stored] == [[], [of_request], [of_file]]

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-from line_rig import LIVE, LineRig, RecordedRun, wait_for, write_line
+from line_rig import LIVE, LineRig, RecordedRun, write_line
+from waiting import wait_for
 
 from engines.backends.fake import FakeEngine
 from inspector.app import main

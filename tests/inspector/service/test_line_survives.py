@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 from check_parts import results, write_checked_line
-from line_rig import LineRig, wait_for, write_line
+from line_rig import LineRig, write_line
 from log_lines import warnings_of
+from waiting import wait_for
 
 from engines.backends.fake import FakeEngine
 from inspector.core.errors import EngineError, SinkError

@@ -8,7 +8,8 @@ from pathlib import Path
 import cv2
 import pytest
 from engine_parts import part
-from line_rig import LIVE, LineRig, wait_for, write_line
+from line_rig import LIVE, LineRig, write_line
+from waiting import wait_for
 
 from engines.engine_changes import candidate_path, read_changes
 from engines.spec_file import file_hash, read_engine, read_spec, write_engine

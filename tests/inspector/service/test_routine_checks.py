@@ -13,7 +13,8 @@ from check_parts import (
     write_checked_line,
     write_samples,
 )
-from line_rig import LIVE, LineRig, wait_for
+from line_rig import LIVE, LineRig
+from waiting import wait_for
 
 from inspector.config import load_config
 from inspector.core.errors import ConfigError, SinkError

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from desk import FakeLine
-from line_rig import wait_for
+from waiting import wait_for
 
 pytest.importorskip("uvicorn", reason="needs the extra web")
 
