@@ -212,7 +212,8 @@ class Line:
         if not self._operator.stopping:
             self._begin_changes()
         self._finish_change()
-        self.sessions.ending.collect()
+        for ended in self.sessions.ending.collect():
+            self.store.leave(ended.folder)
         self.attendants.turn()
         return not self._is_over()
 
