@@ -34,7 +34,7 @@ from evaluation.teaching.wording import (
     plain_comparison,
 )
 from inspector.command_line import CommandParser
-from inspector.config import DEFAULT_FILE, load_config
+from inspector.config import DEFAULT_FILE, find_config, load_config
 from inspector.core.errors import ConfigError, SinkError
 from inspector.core.files import write_whole
 from inspector.core.mode import check_open
@@ -66,8 +66,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _check_mode(config: Path | None) -> None:
-    path = DEFAULT_FILE if config is None and DEFAULT_FILE.exists() else config
-    check_open(load_config(path).mode)
+    check_open(load_config(find_config(config)).mode)
 
 
 def _refit(arguments: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import DataError, InspectorError
 from inspector.core.records import new_run_id
 from inspector.core.schema import build
+from inspector.core.types import SINGLE
 from inspector.module_process import start_module
 from inspector.outputs.run_folder import base_folder, remove_empty, reserve_folder
 from inspector.service.check_options import CheckOptions
@@ -87,7 +88,7 @@ def check_config(config: Config, source: str | None, folder: Path) -> dict[str, 
     Engine, calibration, verdict, health and measuring are those of the line. What concerns a web,
     parts or other receivers is off, and so is the video. folder: of the results.
     """
-    values = asdict(config if source is None else split_sources(config)[source])
+    values = asdict(split_sources(config)[source or SINGLE])
     values |= {name: _DEFAULT[name] for name in (*_WITHOUT, *_LINE_ONLY) if name in _DEFAULT}
     values |= {"outputs": [], "fail_on_anomaly": False}
     values["log"] = values["log"] | {"path": None}

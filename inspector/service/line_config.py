@@ -71,7 +71,7 @@ class LineConfig:
         place = "configuration and settings" if recipe is None else f"recipe {recipe}"
         config = make_config(values, place=place)
         try:
-            for part in split_sources(config).values() if config.sources else (config,):
+            for part in split_sources(config).values():
                 check_keys(part)
                 _check_zone(part.parts)
         except ConfigError as exc:
@@ -115,7 +115,7 @@ def check_line(config: Config) -> None:
         raise ConfigError("recipes.start needs recipes.dir, the folder of the recipes")
     names = [entry.name for entry in config.sources]
     check_entries(config.checks, names, stored=config.store.enabled or config.web.port is not None)
-    for name, part in split_sources(config).items() if config.sources else ((SINGLE, config),):
+    for name, part in split_sources(config).items():
         if part.source.uri is None:
             place = "source.uri" if name == SINGLE else f"sources, {name}: source.uri"
             raise ConfigError(f"{place}: no source is named")
