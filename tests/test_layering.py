@@ -41,6 +41,7 @@ ANY_METHOD = {METHODS, *(f"{METHODS}.{name}" for name in METHOD_FOLDERS)}
 TRAINING = "learning.methods.glass.training"
 
 FLEET = "inspector.fleet"
+MODULE_PROCESS = "inspector.module_process"
 
 RUNTIMES = {"onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "cuda"}
 
@@ -136,7 +137,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "evaluation": (
         {CORE, TOP, BACKENDS, TRT, METRICS, DATASETS, LEARNING, THRESHOLDS, "evaluation"}
-        | {"inspector.processing", "inspector.health", "inspector.run", FLEET},
+        | {"inspector.processing", "inspector.health", "inspector.run", MODULE_PROCESS, FLEET},
         {"numpy", "cv2"},
     ),
     "evaluation/report": (
@@ -220,7 +221,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/render": ({CORE, "calibration.units", "inspector.render"}, {"cv2", "numpy"}),
     "inspector/outputs": (
         # The tables have one column for each figure of a shape.
-        {CORE, "inspector.render", "calibration.units", "inspector.outputs"}
+        {CORE, MODULE_PROCESS, "inspector.render", "calibration.units", "inspector.outputs"}
         | {"inspector.measure.shape_figures", "inspector.explain.options"},
         {"av", "cv2", "numpy", "pygame"},
     ),
@@ -256,9 +257,9 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         },
         {"anyio", "starlette", "uvicorn"},
     ),
-    "inspector/teaching": ({CORE, TOP, "inspector.teaching"}, set()),
+    "inspector/teaching": ({CORE, TOP, MODULE_PROCESS, "inspector.teaching"}, set()),
     # Fitting, evaluating, studying and inspecting run their jobs with it.
-    "inspector/fleet": ({CORE, FLEET}, {"ray"}),
+    "inspector/fleet": ({CORE, MODULE_PROCESS, FLEET}, {"ray"}),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
     "inspector/connections": ({CORE, "inspector.connections"}, {"asyncua", "paho", "pymodbus"}),
     "inspector/api": (
