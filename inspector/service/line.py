@@ -22,7 +22,7 @@ from inspector.service.attendants import Attendants
 from inspector.service.line_config import LineConfig
 from inspector.service.line_requests import PROGRAM, RequestDesk
 from inspector.service.line_sessions import LineSessions
-from inspector.service.line_state import LineState, Watch
+from inspector.service.line_state import LineState, RefitState, Watch
 from inspector.service.line_store import LineStore, store_path
 from inspector.service.options import END
 from inspector.service.preparing import Plan, discard
@@ -43,8 +43,8 @@ class Line:
     read: reads the configuration. The methods of LineView may be called on any thread; all others
     belong to the main thread. sessions: the current one and those around it. attendants: what
     works beside them. desk: other parts add their kinds of requests there. interruptions: see
-    RunLink; a session gets those that have no sentence yet. has_failed: known at the end. Raises
-    ConfigError.
+    RunLink; a session gets those that have no sentence yet. has_failed: known at the end. refit:
+    see LineState. Raises ConfigError.
     """
 
     def __init__(self, read: Callable[[], Config]) -> None:
@@ -68,6 +68,7 @@ class Line:
         self.attendants = Attendants()
         self.interruptions: Mapping[str, InterruptionStage] = {}
         self.has_failed = False
+        self.refit: RefitState | None = None
         self._report = StateReport(self.config, self.store, self._monitors)
         self._checks = RoutineChecks(self)
 
@@ -91,7 +92,8 @@ class Line:
 
     def state(self) -> LineState:
         """See LineView."""
-        return self._report.make(self._checks)
+        plan = None if self.is_running else self.plan
+        return self._report.make(self._checks, plan, self.refit)
 
     def watch(self, source: str) -> AbstractContextManager[Watch]:
         """See LineView."""

@@ -12,8 +12,9 @@ from inspector.core.protocols import ReportsConnection
 from inspector.run import Run, RunOutcome
 from inspector.service.disk_guard import free_bytes
 from inspector.service.line_config import LineConfig
-from inspector.service.line_state import DiskState, LineState, SourceState
+from inspector.service.line_state import DiskState, LineState, RefitState, SourceState
 from inspector.service.line_store import LineStore
+from inspector.service.next_start import find_next_start
 from inspector.service.preparing import Plan
 from inspector.service.routine_checks import RoutineChecks
 from inspector.service.source_monitor import SourceMonitor
@@ -44,7 +45,10 @@ class StateReport:
         self._session, self._plan = session, plan
         self.note("running", plan.text)
 
-    def make(self, checks: RoutineChecks) -> LineState:
+    def make(
+        self, checks: RoutineChecks, next_plan: Plan | None, refit: RefitState | None
+    ) -> LineState:
+        """next_plan: of the next start; None while the line inspects."""
         session, plan = self._session, self._plan
         base = self._config.base
         return LineState(
@@ -61,6 +65,8 @@ class StateReport:
             else tuple(self._describe(run, session.outcome(run)) for run in session.runs),
             version=self._version,
             checks=checks.states(),
+            next_start=None if next_plan is None else find_next_start(self._config, next_plan),
+            refit=refit,
         )
 
     def _find_recipes(self) -> tuple[str, ...]:
@@ -113,6 +119,7 @@ class StateReport:
             engine=info.config["engine"]["path"],
             run_id=info.run_id,
             folder=info.output_dir,
+            dropped_by_cause=stats.dropped_by_cause,
         )
 
 

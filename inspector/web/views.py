@@ -34,12 +34,13 @@ from inspector.web.history_page import PAGE, history_parts, read_filter
 from inspector.web.layout import Visitor, page
 from inspector.web.live_page import MOST_STREAMS, live_parts, live_version
 from inspector.web.pictures import PICTURES, read_picture
-from inspector.web.plain_values import finite, plain_row, without_paths
+from inspector.web.plain_values import finite, plain_refit, plain_row, without_paths
 from inspector.web.record_pages import change_parts, run_parts
 from inspector.web.teaching_page import (
     PAGE_POLICY,
     list_engines,
     read_comparison,
+    refit_text,
     teaching_parts,
 )
 from inspector.web.thresholds_page import LAST, threshold_parts
@@ -104,8 +105,10 @@ class Views:
             dataclasses.asdict(state)
             | {
                 "sources": sources,
+                "refit": None if state.refit is None else plain_refit(state.refit),
                 "status_text": status_text(state),
                 "disk_text": disk_text(state),
+                "refit_text": refit_text(state.refit),
                 "open_alarms": len(alarms),
                 "page_version": live_version(state, alarms, failures),
             }
