@@ -24,7 +24,7 @@ from engines.engine_changes import (
     undo_engine,
 )
 from engines.spec_file import file_hash
-from evaluation.teaching.comparison import MISSED, StoredPicture, compare_engines
+from evaluation.teaching.comparison import StoredPicture, compare_engines
 from evaluation.teaching.page import write_page
 from evaluation.teaching.stored_frames import StoredFrames, find_stored_frames
 from evaluation.teaching.wording import (
@@ -40,6 +40,7 @@ from inspector.core.files import write_whole
 from inspector.core.mode import check_open
 from inspector.core.picture_files import pictures_of
 from inspector.store.database import Store
+from inspector.store.feedback import MISSED
 from inspector.teaching.options import TeachingOptions
 from learning.refitting import Candidate, RefitOptions, refit_engine
 from tools._argument_types import KEEP_SIMILAR

@@ -13,6 +13,7 @@ from inspector.core.errors import EngineError
 from inspector.core.mode import LOCKED
 from inspector.report.markup import Child, Markup, element
 from inspector.service.line_state import LineState, RefitState
+from inspector.store.feedback import MISSED
 from inspector.web.layout import (
     LOCKED_NOTE,
     Visitor,
@@ -198,4 +199,4 @@ def describe_candidate(values: Mapping[str, Any]) -> list[str]:
 
 def _is_lost(picture: Mapping[str, Any]) -> bool:
     verdicts = (picture["old_verdict"], picture["new_verdict"])
-    return picture["answer"] == "missed" and verdicts == ("FAIL", "PASS")
+    return picture["answer"] == MISSED and verdicts == ("FAIL", "PASS")

@@ -27,6 +27,7 @@ from inspector.store.history import (
     last_scores,
     read_measured,
 )
+from inspector.store.log_rows import PRODUCTION
 from inspector.web.fields import LARGEST, FieldError, number_field, text_field, whole_field
 from inspector.web.figures import disk_text, engine_name, source_figures, status_text
 from inspector.web.frame_page import frame_parts
@@ -91,7 +92,7 @@ class Views:
         return _html("Live", "/", visitor, *parts, notice=notice)
 
     def _last_failures(self, limit: int = LAST_FAILURES) -> list[InspectionRow]:
-        failures = HistoryFilter(verdicts=("FAIL", "ERROR"), kind="production")
+        failures = HistoryFilter(verdicts=("FAIL", "ERROR"), kind=PRODUCTION)
         return find_inspections(self._store, failures, limit=limit)
 
     def state_json(self, request: Request, visitor: Visitor, notice: Markup | None) -> Response:

@@ -151,4 +151,4 @@ def test_a_locked_line_teaches_nothing(filled_store: Store, engine: Path) -> Non
     buttons = page.every("button")
     assert buttons
     assert all("disabled" in button for button in buttons)
-    assert "This line is locked" in page.text
+    assert "The mode is locked" in page.text
