@@ -56,6 +56,8 @@ def open_page(browser: Any, **context: Any) -> Iterator[Page]:
         assert [text for text in messages if not text.startswith(refused)] == []
 
 
-def go(page: Page, desk: Desk, path: str) -> None:
-    """A page with a live picture never finishes to load."""
-    page.goto(desk.address + path, wait_until="domcontentloaded")
+def go(page: Page, desk: Desk, path: str) -> int:
+    """Returns the status of the answer. A page with a live picture never finishes to load."""
+    answer = page.goto(desk.address + path, wait_until="domcontentloaded")
+    status: int = answer.status
+    return status
