@@ -28,7 +28,7 @@ class EventStages:
     def connect(self, pipeline: Pipeline) -> None:
         """Lets the stages know at the end how many frames were captured."""
         stats = pipeline.stats
-        run_end = RunEnd(lambda: stats.captured, lambda: not (stats.stopped or pipeline.has_failed))
+        run_end = RunEnd(lambda: stats.captured, lambda: not stats.stopped)
         if self.parts is not None:
             self.parts.run_end = run_end
         if self.rolls is not None:

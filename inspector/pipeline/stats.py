@@ -19,8 +19,8 @@ class RunStats:
     inspected: judged PASS or FAIL and written by every sink. errored: verdict ERROR and written by
     every sink. dropped: discarded by a full live channel (overrun) or by an abort (abort). missing:
     never received, as far as the source knows. expected == captured + missing. stopped: whether
-    the capture was ended before the end of the source, also because another run gets its next
-    frame.
+    the capture was ended before the end of the source, also by an error, or because another run
+    gets the next frame.
     """
 
     def __init__(self) -> None:
