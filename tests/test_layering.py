@@ -250,7 +250,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         # Pages have the elements and charts of the reports.
         {CORE, TOP, "inspector.render", "inspector.service.line_state", "inspector.store"}
         | {
-            "inspector.service.check_options",
+            "inspector.service.checks.options",
             "inspector.report",
             "inspector.outputs.jpeg",
             "inspector.web",
@@ -280,7 +280,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/config": (
         {
             *(CORE, TOP, "inspector", "inspector.config", "inspector.service.options"),
-            "inspector.service.check_options",
+            *("inspector.service.checks.options", "inspector.service.retention.options"),
             *(
                 f"inspector.{p}"
                 for p in (
@@ -298,10 +298,21 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, "inspector", "inspector.config", "inspector.outputs", "inspector.pipeline"}
         | {"inspector.render", "inspector.sources.options", "inspector.parts.options"}
         | {"inspector.store", "inspector.service", "inspector.service.selectors"}
+        | {"inspector.service.checks", "inspector.service.retention"}
         | {"inspector.teaching", "engines", "inspector.evidence"}
         # A unit names the script that it runs.
         | {"run_inspector"},
         {"yaml"},
+    ),
+    "inspector/service/checks": (
+        {CORE, "inspector", "inspector.config", "inspector.outputs", "inspector.sources.options"}
+        | {"inspector.store", "inspector.service", "inspector.service.checks"},
+        set(),
+    ),
+    "inspector/service/retention": (
+        {CORE, "inspector.evidence", "inspector.outputs", "inspector.service.disk_guard"}
+        | {"inspector.service.retention"},
+        set(),
     ),
     "inspector/service/selectors": (
         {CORE, "inspector.connections", "inspector.store", "inspector.service.selectors"},

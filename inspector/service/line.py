@@ -19,6 +19,7 @@ from inspector.operator_input import OperatorInput
 from inspector.run import Run
 from inspector.run_link import RunLink
 from inspector.service.attendants import Attendants
+from inspector.service.checks.routine_checks import RoutineChecks
 from inspector.service.line_config import LineConfig
 from inspector.service.line_requests import PROGRAM, RequestDesk
 from inspector.service.line_sessions import LineSessions
@@ -27,7 +28,6 @@ from inspector.service.line_store import LineStore, store_path
 from inspector.service.options import END
 from inspector.service.preparing import Plan, discard
 from inspector.service.recipes import check_last_recipe
-from inspector.service.routine_checks import RoutineChecks
 from inspector.service.settings import FILE, read_settings, write_settings
 from inspector.service.source_monitor import SourceMonitor
 from inspector.service.state_report import StateReport

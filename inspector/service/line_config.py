@@ -12,7 +12,7 @@ from inspector.core.types import SINGLE, RunInfo
 from inspector.outputs.run_folder import is_pattern
 from inspector.parts.options import BY_FRAME, PartOptions
 from inspector.run_link import flatten
-from inspector.service.check_options import check_entries
+from inspector.service.checks.options import check_entries
 from inspector.service.options import RecipeOptions
 from inspector.service.recipes import SECTIONS, SOURCES, list_recipes, read_recipe
 from inspector.service.settings import Settings

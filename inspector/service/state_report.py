@@ -10,13 +10,13 @@ from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError, SinkError
 from inspector.core.protocols import ReportsConnection
 from inspector.run import Run, RunOutcome
+from inspector.service.checks.routine_checks import RoutineChecks
 from inspector.service.disk_guard import free_bytes
 from inspector.service.line_config import LineConfig
 from inspector.service.line_state import DiskState, LineState, RefitState, SourceState
 from inspector.service.line_store import LineStore
 from inspector.service.next_start import find_next_start
 from inspector.service.preparing import Plan
-from inspector.service.routine_checks import RoutineChecks
 from inspector.service.source_monitor import SourceMonitor
 from inspector.session import Session
 

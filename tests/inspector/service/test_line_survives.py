@@ -17,10 +17,11 @@ from waiting import wait_for
 from engines.backends.fake import FakeEngine
 from inspector.core.errors import EngineError, SinkError
 from inspector.module_process import start_module
-from inspector.service import completing, folder_check, line, routine_check
+from inspector.service import completing, line
 from inspector.service.attendants import Attendants
-from inspector.service.check_options import CheckOptions
-from inspector.service.folder_check import FolderJob
+from inspector.service.checks import folder_check, routine_check
+from inspector.service.checks.folder_check import FolderJob
+from inspector.service.checks.options import CheckOptions
 from inspector.service.line_config import LineConfig
 from inspector.service.line_requests import Reply
 from inspector.service.settings import Settings
@@ -196,7 +197,7 @@ def test_a_process_that_cannot_start_has_a_sentence(
 ) -> None:
     monkeypatch.setattr(subprocess, "Popen", refuse)
     with pytest.raises(EngineError, match=r"cannot start: .*temporarily unavailable"):
-        start_module("inspector.service.check_pictures", stdin=subprocess.DEVNULL)
+        start_module("inspector.service.checks.pictures", stdin=subprocess.DEVNULL)
     with warnings_of() as lines:
         completing.Completion([tmp_path]).close()
     assert any("`line-inspector recover` can do it: the process" in line for line in lines)

@@ -7,11 +7,11 @@ from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import ConfigError, InspectorError
 from inspector.outputs.folder import LOG
 from inspector.run import Run
-from inspector.service.check_options import FOLDER, PART_ID, RECIPE, CheckOptions
-from inspector.service.check_pictures import CheckOutcome
-from inspector.service.folder_check import FolderJob
+from inspector.service.checks.folder_check import FolderJob
+from inspector.service.checks.options import FOLDER, PART_ID, RECIPE, CheckOptions
+from inspector.service.checks.pictures import CheckOutcome
+from inspector.service.checks.routine_check import IDLE, RUNNING, WAITING, RoutineCheck
 from inspector.service.line_requests import Reply
-from inspector.service.routine_check import IDLE, RUNNING, WAITING, RoutineCheck
 from inspector.store.checks import find_challenge_parts, find_unit_verdicts, last_part_number
 
 if TYPE_CHECKING:

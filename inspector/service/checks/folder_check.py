@@ -15,8 +15,8 @@ from inspector.core.schema import build
 from inspector.core.types import SINGLE
 from inspector.module_process import start_module
 from inspector.outputs.run_folder import base_folder, remove_empty, reserve_folder
-from inspector.service.check_options import CheckOptions
-from inspector.service.check_pictures import CheckOrder, CheckOutcome
+from inspector.service.checks.options import CheckOptions
+from inspector.service.checks.pictures import CheckOrder, CheckOutcome
 from inspector.sources.options import SourceOptions
 
 FOLDER: Final = "checks"
@@ -46,7 +46,7 @@ class FolderJob:
         values = check_config(config, options.source, self.folder)
         order = CheckOrder(values, options.name, recipe, options.folder, content)
         try:
-            self._process = start_module("inspector.service.check_pictures", stdin=subprocess.PIPE)
+            self._process = start_module("inspector.service.checks.pictures", stdin=subprocess.PIPE)
         except InspectorError:
             remove_empty(self._pattern, self.folder)
             raise

@@ -18,10 +18,10 @@ from inspector.core.schema import build
 from inspector.evidence import removals
 from inspector.evidence.signing import load_signing_key
 from inspector.outputs.folder import find_segments
-from inspector.service.age_clock import Moment
-from inspector.service.retention import Retention
-from inspector.service.retention_options import RetentionOptions
-from inspector.service.retention_plan import Removal
+from inspector.service.retention.age_clock import Moment
+from inspector.service.retention.options import RetentionOptions
+from inspector.service.retention.plan import Removal
+from inspector.service.retention.removing import Retention
 from inspector.store.feedback import add_feedback
 from inspector.store.filters import HistoryFilter
 from inspector.store.history import find_inspections

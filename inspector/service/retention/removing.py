@@ -18,11 +18,11 @@ from inspector.evidence.removals import append_removal
 from inspector.evidence.signing import SigningKey
 from inspector.outputs.folder import LOG, REMOVED, REMOVED_RUNS, SUMMARY, remove_results
 from inspector.outputs.video_list import write_list
-from inspector.service.age_clock import AgeClock, Moment
 from inspector.service.disk_guard import free_bytes, is_full
-from inspector.service.retention_options import LOGS, VIDEO, RetentionOptions
-from inspector.service.retention_plan import KINDS, EndedRun, Removal, make_plan
-from inspector.service.run_archive import (
+from inspector.service.retention.age_clock import AgeClock, Moment
+from inspector.service.retention.options import LOGS, VIDEO, RetentionOptions
+from inspector.service.retention.plan import KINDS, EndedRun, Removal, make_plan
+from inspector.service.retention.run_archive import (
     RunFolder,
     find_logs,
     last_chain,
