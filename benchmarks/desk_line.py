@@ -15,14 +15,11 @@ from typing import Any, Final
 import yaml
 
 from inspector.outputs.folder import LOG
-from inspector.store.database import Store
-from inspector.store.requests import Answer, add_request, wait_for_answer
 
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
 CONFIG: Final = "line.yaml"
-ANSWER_S: Final = 60.0
 _START_S: Final = 120.0
 
 
@@ -111,12 +108,6 @@ def read_process(pid: int) -> Reading | None:
 
 def find_logs(runs: Path) -> frozenset[Path]:
     return frozenset(runs.rglob(LOG))
-
-
-def ask(store: Store, kind: str, why: str, **arguments: Any) -> Answer:
-    """Sends a request to the running line, and waits for its answer."""
-    number = add_request(store, kind, arguments, who="benchmark", why=why)
-    return wait_for_answer(store, number, ANSWER_S)
 
 
 def free_port() -> int:

@@ -23,6 +23,7 @@ from engines.cost import Cost
 from engines.opening import BACKENDS, TAKES_HINT
 from evaluation.latency import order_of_turn
 from inspector.core.errors import EngineError
+from inspector.module_process import module_path
 
 ROUNDS: Final = 20
 """Turns of every runtime. The number is even, so that each is first as often as last."""
@@ -277,14 +278,12 @@ class _Worker:
 @contextmanager
 def _start_worker(candidate: Candidate) -> Iterator[_Worker]:
     command = [sys.executable, "-m", WORKER, candidate.to_json()]
-    root = str(Path(__file__).parents[1])
-    path = os.pathsep.join(filter(None, (root, *sys.path)))
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": path},
+        env=os.environ | {"PYTHONPATH": module_path()},
     ) as process:
         try:
             yield _Worker(process, candidate.label)

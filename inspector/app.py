@@ -10,7 +10,7 @@ from typing import Any
 from loguru import logger
 
 from inspector.command_line import CommandParser, ShowVersion
-from inspector.config import DEFAULT_FILE, load_config, parse_setting
+from inspector.config import DEFAULT_FILE, find_config, load_config, parse_setting
 from inspector.console import write_screen_line
 from inspector.core.errors import ConfigError, InspectorError
 from inspector.core.memory import share_heaps
@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None, early: EarlySignals | None = None) -> in
     notifier = take_notifier(os.environ)
     try:
         arguments = _make_parser().parse_args(argv)
-        path = _find_config(arguments.config)
+        path = find_config(arguments.config)
         overrides = _collect_overrides(arguments)
         config = load_config(path, overrides)
         start_logging(config.log, write=write_screen_line)
@@ -196,11 +196,6 @@ def _collect_overrides(arguments: argparse.Namespace) -> dict[str, Any]:
                 )
         overrides[key] = value
     return overrides
-
-
-def _find_config(path: Path | None) -> Path | None:
-    """The file to read; None if there is no file."""
-    return DEFAULT_FILE if path is None and DEFAULT_FILE.exists() else path
 
 
 def _log_config_path(path: Path | None) -> None:

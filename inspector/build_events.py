@@ -10,7 +10,7 @@ from inspector.build_tracking import make_tracking
 from inspector.config import Config
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, DataError
-from inspector.core.protocols import NamesFrames, Source
+from inspector.core.protocols import NamesEarlierFrames, NamesFrames, Source
 from inspector.core.types import RunInfo
 from inspector.event_stages import EventStages
 from inspector.parts.book import PartBook
@@ -118,8 +118,13 @@ def _make_grouping(options: PartOptions, book: PartBook, prefix: str, source: So
         assert options.name_pattern is not None  # check_parts
         if not isinstance(source, NamesFrames):
             raise ConfigError("parts.by name needs a folder or a glob of pictures as source")
-        named = source
-        find_slot = match_names(lambda: named.names, options.name_pattern, options.frames)
+        named, earlier = source, source if isinstance(source, NamesEarlierFrames) else None
+        find_slot = match_names(
+            lambda: named.names,
+            options.name_pattern,
+            options.frames,
+            lambda: () if earlier is None else earlier.earlier_names,
+        )
         return SequenceGrouping(book, find_slot)
     presence = _make_presence(options)
     if options.by == BY_ZONE:

@@ -28,9 +28,7 @@ class EventStages:
     def connect(self, pipeline: Pipeline) -> None:
         """Lets the stages know at the end how many frames were captured."""
         stats = pipeline.stats
-        run_end = RunEnd(
-            lambda: stats.captured, lambda: not stats.stopped, lambda: stats.handed_over
-        )
+        run_end = RunEnd(lambda: stats.captured, lambda: not stats.stopped)
         if self.parts is not None:
             self.parts.run_end = run_end
         if self.rolls is not None:

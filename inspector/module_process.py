@@ -3,32 +3,44 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import IO, Any, Final
 
 from inspector.core.errors import EngineError
 
 _PACKAGES: Final = Path(__file__).parents[1]
+_NO_VARIABLES: Final[Mapping[str, str]] = {}
+
+
+def module_path() -> str:
+    """PYTHONPATH of a process that must import what this one can import."""
+    return os.pathsep.join([str(_PACKAGES), *filter(None, sys.path)])
 
 
 def start_module(
-    name: str, *arguments: str, stdin: int, stderr: int | None = None
+    name: str,
+    *arguments: str,
+    stdin: int,
+    stdout: int | IO[Any] = subprocess.PIPE,
+    stderr: int | None = None,
+    variables: Mapping[str, str] = _NO_VARIABLES,
 ) -> "subprocess.Popen[str]":
-    """Runs `python -m name`. Its stdout is a pipe, and a signal to this program does not reach it.
+    """Runs `python -m name`. A signal to this program does not reach it.
 
-    stdin: subprocess.DEVNULL or subprocess.PIPE. stderr: None for that of this program. Raises
+    stdin: subprocess.DEVNULL or subprocess.PIPE. stdout: a file, or subprocess.PIPE. stderr: None
+    for that of this program. variables: of its environment, besides those of this program. Raises
     EngineError if the process cannot start.
     """
-    path = os.pathsep.join([str(_PACKAGES), *filter(None, sys.path)])
     try:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", name, *arguments],
             stdin=stdin,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=stderr,
             text=True,
             errors="replace",
-            env=os.environ | {"PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": module_path(), **variables},
             start_new_session=True,  # Ctrl-C in the terminal is for the parent only
         )
     except OSError as exc:

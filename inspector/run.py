@@ -1,6 +1,6 @@
 """Holds the run of one source, its result, and the content of its summary."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import chain
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from loguru import logger
 
 from inspector.core.clock import utc_now
-from inspector.core.errors import InspectorError, SourceError, UnjudgedError
+from inspector.core.errors import InspectorError, SourceError, StageError, UnjudgedError
 from inspector.core.events import Event
 from inspector.core.memory import peak_memory_mb
 from inspector.core.protocols import SoftwareTrigger, Source
@@ -187,3 +187,9 @@ class RunOutcome:
 def error_text(error: InspectorError | None) -> str | None:
     """An error as text, without passwords."""
     return None if error is None else mask_secrets(str(error))
+
+
+def find_stuck_stages(runs: Iterable[Run], default_s: float | None) -> list[StageError]:
+    """Of each run the stage that is stuck. default_s: see Pipeline.find_stuck_stage()."""
+    stuck = [run.pipeline.find_stuck_stage(default_s) for run in runs]
+    return [error for error in stuck if error is not None]

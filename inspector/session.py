@@ -176,7 +176,7 @@ class Session:
         the sources."""
         self._stopped = True
         for run in self.runs:
-            run.pipeline.stats.stopped = run.pipeline.stats.handed_over = True
+            run.pipeline.stats.stopped = True
 
     def drain(self) -> int:
         """Waits for the end of all runs, and ends the session. See finish()."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from inspector.run import Run
+from inspector.run import Run, find_stuck_stages
 from inspector.service.notify import Notifier
 
 REPORT: Final = "the report is being written"
@@ -23,7 +23,8 @@ class SessionNotice:
         if stopping:
             self._notifier.stopping("the last frames are inspected")
         elif any(run.pipeline.stats.received for run in self._runs):
-            self._notifier.running(self._describe, lambda: self._faults(running))
+            limit_s = self._notifier.watchdog_s
+            self._notifier.running(self._describe, lambda: find_stuck_stages(running, limit_s))
         else:
             self._notifier.opening("the first frame has not arrived yet")
 
@@ -32,8 +33,3 @@ class SessionNotice:
 
     def _describe(self) -> str:
         return "; ".join(run.describe() for run in self._runs)
-
-    def _faults(self, running: Sequence[Run]) -> Sequence[object]:
-        limit_s = self._notifier.watchdog_s
-        stuck = [run.pipeline.find_stuck_stage(limit_s) for run in running]
-        return [error for error in stuck if error is not None]

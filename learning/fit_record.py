@@ -4,7 +4,6 @@ It is needed to refit the engine. The engine runs without it.
 """
 
 import dataclasses
-import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from inspector.core.schema import build, shown
 from learning.job import EngineJob
 from learning.normals import Normals
 from learning.scoring import ScoredModel
+from learning.stored_pictures import hash_pixels
 from learning.thresholds.folds import COPIES
 from learning.thresholds.rules import DROP
 
@@ -185,7 +185,7 @@ def _pictures(scored: ScoredModel, normals: Normals, dropped: bool) -> Iterator[
         scored_role = ""
     figures = zip(left_out.scores, left_out.peaks, left_out.levels, strict=True)
     for name, role, pixels in good_pictures(scored, normals, dropped=dropped):
-        digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+        digest = hash_pixels(pixels)
         values = next(figures) if role == scored_role else ()
         # The shortest decimals that give the same float32 again.
         yield FitPicture(name, digest, role, *(float(str(value)) for value in values))

@@ -41,6 +41,7 @@ ANY_METHOD = {METHODS, *(f"{METHODS}.{name}" for name in METHOD_FOLDERS)}
 TRAINING = "learning.methods.glass.training"
 
 FLEET = "inspector.fleet"
+MODULE_PROCESS = "inspector.module_process"
 
 RUNTIMES = {"onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "cuda"}
 
@@ -136,7 +137,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     ),
     "evaluation": (
         {CORE, TOP, BACKENDS, TRT, METRICS, DATASETS, LEARNING, THRESHOLDS, "evaluation"}
-        | {"inspector.processing", "inspector.health", "inspector.run", FLEET},
+        | {"inspector.processing", "inspector.health", "inspector.run", MODULE_PROCESS, FLEET},
         {"numpy", "cv2"},
     ),
     "evaluation/report": (
@@ -220,7 +221,6 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, "inspector.tracking", "inspector.parts"},
         {"cv2", "numpy", "zxingcpp"},
     ),
-    "inspector/machine": ({CORE, "inspector.machine"}, set()),
     "inspector/triggers": (
         {CORE, "inspector.connections", "inspector.machine", "inspector.triggers"},
         set(),
@@ -228,7 +228,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/render": ({CORE, "calibration.units", "inspector.render"}, {"cv2", "numpy"}),
     "inspector/outputs": (
         # The tables have one column for each figure of a shape.
-        {CORE, "inspector.render", "calibration.units", "inspector.outputs"}
+        {CORE, MODULE_PROCESS, "inspector.render", "calibration.units", "inspector.outputs"}
         | {"inspector.measure.shape_figures", "inspector.explain.options", "inspector.connections"},
         {"av", "cv2", "numpy", "pygame"},
     ),
@@ -257,7 +257,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         # Pages have the elements and charts of the reports.
         {CORE, TOP, "inspector.render", "inspector.service.line_state", "inspector.store"}
         | {
-            "inspector.service.check_options",
+            "inspector.service.checks.options",
             "inspector.report",
             "inspector.outputs.jpeg",
             "inspector.triggers",
@@ -265,9 +265,9 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         },
         {"anyio", "starlette", "uvicorn"},
     ),
-    "inspector/teaching": ({CORE, TOP, "inspector.teaching"}, set()),
+    "inspector/teaching": ({CORE, TOP, MODULE_PROCESS, "inspector.teaching"}, set()),
     # Fitting, evaluating, studying and inspecting run their jobs with it.
-    "inspector/fleet": ({CORE, FLEET}, {"ray"}),
+    "inspector/fleet": ({CORE, MODULE_PROCESS, FLEET}, {"ray"}),
     "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
     "inspector/connections": ({CORE, "inspector.connections"}, {"asyncua", "paho", "pymodbus"}),
     "inspector/machine": (
@@ -292,7 +292,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/config": (
         {
             *(CORE, TOP, "inspector", "inspector.config", "inspector.service.options"),
-            "inspector.service.check_options",
+            *("inspector.service.checks.options", "inspector.service.retention.options"),
             *(
                 f"inspector.{p}"
                 for p in (
@@ -310,11 +310,22 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, "inspector", "inspector.config", "inspector.outputs", "inspector.pipeline"}
         | {"inspector.render", "inspector.sources.options", "inspector.parts.options"}
         | {"inspector.store", "inspector.service", "inspector.service.selectors"}
+        | {"inspector.service.checks", "inspector.service.retention"}
         | {"inspector.teaching", "engines", "inspector.evidence"}
         | {"inspector.machine", "inspector.triggers"}
         # A unit names the script that it runs.
         | {"run_inspector"},
         {"yaml"},
+    ),
+    "inspector/service/checks": (
+        {CORE, "inspector", "inspector.config", "inspector.outputs", "inspector.sources.options"}
+        | {"inspector.store", "inspector.service", "inspector.service.checks"},
+        set(),
+    ),
+    "inspector/service/retention": (
+        {CORE, "inspector.evidence", "inspector.outputs", "inspector.service.disk_guard"}
+        | {"inspector.service.retention"},
+        set(),
     ),
     "inspector/service/selectors": (
         {CORE, "inspector.connections", "inspector.store", "inspector.service.selectors"},

@@ -11,9 +11,9 @@ from inspector.config import DEFAULT_FILE, load_config, parse_setting
 from inspector.core.errors import ConfigError
 from inspector.evidence.signing import load_signing_key
 from inspector.outputs.run_folder import base_folder, is_pattern
-from inspector.service.age_clock import Moment
 from inspector.service.line_store import store_path
-from inspector.service.retention import Answered, Retention
+from inspector.service.retention.age_clock import Moment
+from inspector.service.retention.removing import Answered, Retention
 from inspector.store.database import Store
 from inspector.store.feedback import find_answered
 from tools._cli import guarded, program

@@ -15,6 +15,7 @@ from inspector.export.tables import write_csv, write_parquet
 from inspector.store.database import Store
 from inspector.store.filters import HistoryFilter
 from inspector.store.history import find_inspections
+from inspector.store.log_rows import CHECK, PRODUCTION
 from tools._argument_types import names, number_between, out_folder
 from tools._cli import guarded, program
 
@@ -56,8 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--verdict", type=names, default=(), metavar="PASS,...", help="only PASS, FAIL or ERROR")
     add(
         "--kind",
-        choices=("production", "check", "all"),
-        default="production",
+        choices=(PRODUCTION, CHECK, "all"),
+        default=PRODUCTION,
         help="production (default), routine checks, or both",
     )
     add(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inspector.command_line import CommandParser
-from inspector.config import DEFAULT_FILE, load_config
+from inspector.config import find_config, load_config
 from inspector.core.errors import ConfigError
 from inspector.service.line_store import store_path
 from inspector.standard_streams import write_error
@@ -25,7 +25,7 @@ DEFAULT = "default"
 @guarded
 def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
-    path = arguments.store or store_path(load_config(_find_config(arguments.config)))
+    path = arguments.store or store_path(load_config(find_config(arguments.config)))
     if not path.is_file():
         raise ConfigError(f"there is no store {path}: has the line ever run? (--config, --store)")
     store = Store(path)
@@ -41,10 +41,6 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     write_error(f"{answer.state}: {answer.text}")
     return REFUSED
-
-
-def _find_config(path: Path | None) -> Path | None:
-    return DEFAULT_FILE if path is None and DEFAULT_FILE.exists() else path
 
 
 def _values(arguments: argparse.Namespace) -> dict[str, Any]:

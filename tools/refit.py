@@ -24,7 +24,7 @@ from engines.engine_changes import (
     undo_engine,
 )
 from engines.spec_file import file_hash
-from evaluation.teaching.comparison import MISSED, StoredPicture, compare_engines
+from evaluation.teaching.comparison import StoredPicture, compare_engines
 from evaluation.teaching.page import write_page
 from evaluation.teaching.stored_frames import StoredFrames, find_stored_frames
 from evaluation.teaching.wording import (
@@ -34,12 +34,13 @@ from evaluation.teaching.wording import (
     plain_comparison,
 )
 from inspector.command_line import CommandParser
-from inspector.config import DEFAULT_FILE, load_config
+from inspector.config import DEFAULT_FILE, find_config, load_config
 from inspector.core.errors import ConfigError, SinkError
 from inspector.core.files import write_whole
 from inspector.core.mode import check_open
 from inspector.core.picture_files import pictures_of
 from inspector.store.database import Store
+from inspector.store.feedback import MISSED
 from inspector.teaching.options import TeachingOptions
 from learning.refitting import Candidate, RefitOptions, refit_engine
 from tools._argument_types import KEEP_SIMILAR
@@ -66,8 +67,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _check_mode(config: Path | None) -> None:
-    path = DEFAULT_FILE if config is None and DEFAULT_FILE.exists() else config
-    check_open(load_config(path).mode)
+    check_open(load_config(find_config(config)).mode)
 
 
 def _refit(arguments: argparse.Namespace) -> None:

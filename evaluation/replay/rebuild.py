@@ -49,6 +49,7 @@ SILENT: Final[dict[str, Any]] = {
 that this version does not have are left out."""
 
 FINISHED: Final = "finished"
+STOPPED: Final = "stopped"
 """Status of a run that read its source to the end."""
 
 BATCHES_AFTER_CUT: Final = 4

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.replay.changes import ChangeCounter, Changes
-from evaluation.replay.rebuild import ReplayOptions, rebuild
+from evaluation.replay.rebuild import STOPPED, ReplayOptions, rebuild
 from evaluation.replay.recorded import WHOLE_LINES, RecordedRun, read_run
 from evaluation.replay.same_log import OF_PARTS, OF_TRACKS, LogComparison, compare_logs
 from evaluation.replay.same_parts import parts_agree
@@ -71,6 +71,7 @@ def replay_run(run: RecordedRun, options: ReplayOptions, out: Path) -> ReplayRes
         stack.callback(built.source.close)
         if counter is not None:
             counter.info = built.info
+        built.pipeline.stats.stopped = run.status == STOPPED  # its last part was cut
         _drive(built)
     changes = None if counter is None else counter.finish()
     skipped = tuple(opened[-1].skipped) if isinstance(opened[-1], OriginalsSource) else ()

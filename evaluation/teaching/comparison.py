@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
@@ -15,17 +14,15 @@ from engines.spec import EngineSpec
 from evaluation.replay.fails import FailChange, compare_fails
 from inspector.core.errors import ConfigError, DataError
 from inspector.core.types import Verdict
+from inspector.store.feedback import MISSED
 from learning.thresholds.changing import picture_hash
-
-MISSED: Final = "missed"
-"""Answer to a picture with a defect that the engine passed."""
 
 PASS, FAIL = Verdict.PASS.value, Verdict.FAIL.value
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPicture:
-    """A picture file of a frame. label: names it for people. answer: "fine", "missed", or None."""
+    """A picture file of a frame. label: names it for people. answer: FINE, MISSED or None."""
 
     path: Path
     label: str

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from engines.spec_file import file_hash
-from evaluation.teaching.comparison import MISSED, StoredPicture
+from evaluation.teaching.comparison import StoredPicture
 from inspector.core.errors import DataError
 from inspector.store.database import Store
-from inspector.store.feedback import FINE
+from inspector.store.feedback import FINE, MISSED
 from inspector.store.filters import HistoryFilter
 from inspector.store.history import InspectionRow, find_hash, find_inspections
 

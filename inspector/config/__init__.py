@@ -2,6 +2,7 @@
 
 from inspector.config.loading import (
     DEFAULT_FILE,
+    find_config,
     load_config,
     make_config,
     merge_values,
@@ -14,6 +15,7 @@ __all__ = [
     "DEFAULT_FILE",
     "Config",
     "RunEngineOptions",
+    "find_config",
     "load_config",
     "make_config",
     "merge_values",

@@ -11,6 +11,7 @@ from inspector.config.sections import Config, SourceEntry
 from inspector.core.errors import ConfigError
 from inspector.core.schema import build, shown
 from inspector.core.secrets import mask_secrets
+from inspector.core.types import SINGLE
 from inspector.core.yaml_text import parse_yaml, read_yaml
 from inspector.outputs.folder import RESULTS
 
@@ -21,6 +22,11 @@ RENAMED: Final = {
     "source.frame_hw": "source.frame_size, and is written WxH, such as 1280x720",
 }
 """Old key -> part of the message about its new name."""
+
+
+def find_config(path: Path | None) -> Path | None:
+    """The configuration file to read: path; without one DEFAULT_FILE, if it exists."""
+    return DEFAULT_FILE if path is None and DEFAULT_FILE.exists() else path
 
 
 def load_config(path: Path | None, overrides: dict[str, Any] | None = None) -> Config:
@@ -51,11 +57,13 @@ def make_config(
 
 
 def split_sources(config: Config) -> dict[str, Config]:
-    """Makes the configuration of each entry of the list `sources`: name -> configuration.
+    """Name of each source -> its configuration; without the list `sources` SINGLE -> config.
 
-    The results of an entry go to output.dir/name. Raises ConfigError.
+    The results of an entry of the list go to output.dir/name. Raises ConfigError.
     """
-    if config.sources and config.source.uri is not None:
+    if not config.sources:
+        return {SINGLE: config}
+    if config.source.uri is not None:
         raise ConfigError(
             "source.uri (--source) and the list sources cannot be used together: set source.uri in "
             "each entry of the list, or remove the list"

@@ -22,9 +22,9 @@ from inspector.parts.options import PartOptions, RollOptions
 from inspector.pipeline.options import PipelineOptions
 from inspector.processing.postprocess import VerdictOptions
 from inspector.report.options import ReportOptions
-from inspector.service.check_options import CheckOptions
+from inspector.service.checks.options import CheckOptions
 from inspector.service.options import RecipeOptions, ServiceOptions
-from inspector.service.retention_options import RetentionOptions
+from inspector.service.retention.options import RetentionOptions
 from inspector.sources.options import SourceOptions
 from inspector.store.options import StoreOptions
 from inspector.teaching.options import TeachingOptions

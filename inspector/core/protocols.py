@@ -76,6 +76,16 @@ class NamesFrames(Protocol):
 
 
 @runtime_checkable
+class NamesEarlierFrames(Protocol):
+    """A NamesFrames of which another run got the first frames. Optional for a source."""
+
+    @property
+    def earlier_names(self) -> Sequence[str]:
+        """Names of the frames before the first one of this run."""
+        ...
+
+
+@runtime_checkable
 class ReportsConnection(Protocol):
     """A live source that can lose its connection. Optional for a source."""
 

@@ -10,18 +10,17 @@ import time
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from typing import IO, Final, Self
 
 from inspector.core.errors import EngineError
 from inspector.core.threads import usable_cores, worker_variables
 from inspector.fleet.jobs import Job, Outcome, Task
 from inspector.fleet.scheduling import Loss
+from inspector.module_process import module_path
 
 END_S: Final = 5.0
 """Seconds in which a worker may end before it is killed."""
 
-_PACKAGES: Final = Path(__file__).parents[2]
 _LAST_BYTES: Final = 2000
 
 
@@ -53,7 +52,7 @@ class ProcessWorkers:
     def __init__(self, task: Task, count: int) -> None:
         self._task, self._count = task, count
         self._environment = os.environ | worker_variables(usable_cores(), count)
-        self._environment["PYTHONPATH"] = os.pathsep.join([str(_PACKAGES), *filter(None, sys.path)])
+        self._environment["PYTHONPATH"] = module_path()
         self._workers: list[_Worker] = []
         self._signalled = False
 

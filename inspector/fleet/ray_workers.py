@@ -2,10 +2,8 @@
 
 import os
 import signal
-import sys
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Self
 
 from inspector.core.errors import ConfigError
@@ -14,6 +12,7 @@ from inspector.fleet.jobs import Job, Outcome, Task
 from inspector.fleet.options import LOCAL, FleetOptions
 from inspector.fleet.scheduling import Loss, cpu_share
 from inspector.fleet.worker import JobRunner
+from inspector.module_process import module_path
 
 try:
     import ray
@@ -27,8 +26,6 @@ except ModuleNotFoundError as exc:
 
 PLACE_S: Final = 5.0
 """Seconds in which a worker that is asked to end must have a place in the cluster."""
-
-_PACKAGES: Final = str(Path(__file__).parents[2])
 
 
 class _Actor:
@@ -82,7 +79,7 @@ class RayWorkers:
         self._class = ray.remote(_Actor).options(
             num_cpus=share,
             max_restarts=0,
-            runtime_env={"env_vars": variables | {"PYTHONPATH": _python_path()}},
+            runtime_env={"env_vars": variables | {"PYTHONPATH": module_path()}},
         )
         self._task = ray.put(task)
         self._workers: list[_Worker] = []
@@ -156,10 +153,6 @@ def _connect(options: FleetOptions) -> None:
         # Ray replaces this handler, if it runs on the main thread.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
-
-
-def _python_path() -> str:
-    return os.pathsep.join([_PACKAGES, *filter(None, sys.path)])
 
 
 def _describe(error: Exception) -> str:

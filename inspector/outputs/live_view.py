@@ -5,7 +5,6 @@ import struct
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import BinaryIO, Final
 
 import numpy as np
@@ -13,13 +12,13 @@ import numpy as np
 from inspector.core.arrays import Image
 from inspector.core.channel import Channel
 from inspector.core.errors import ConfigError, SinkError
+from inspector.module_process import module_path
 from inspector.outputs.window import PAUSE
 
 READY: Final = "ready"
 """The first line of the window process, if its window can be opened. Otherwise: the reason."""
 HEAD: Final = struct.Struct(">II")
 """Height and width before each picture."""
-_PACKAGES: Final = Path(__file__).parents[2]
 _START_S: Final = 30.0
 _END_S: Final = 2.0
 
@@ -40,12 +39,11 @@ class LiveView:
         self._lost = threading.Event()
         self._ready = threading.Event()
         self._problem: str | None = None
-        path = os.pathsep.join([str(_PACKAGES), *filter(None, sys.path)])
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "inspector.outputs.window_process", title],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": path},
+            env=os.environ | {"PYTHONPATH": module_path()},
             start_new_session=True,  # Ctrl-C in the terminal is for the parent only
         )
         assert self._process.stdin is not None

@@ -1,6 +1,5 @@
 """Writes the table of parts: one row per part."""
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -33,11 +32,9 @@ _CELLS: Final[dict[str, Callable[[Part], Any]]] = {
     "score": lambda p: None if p.score is None else float(f"{p.score:.6g}"),
     "worst_frame_id": lambda p: p.worst_frame_id,
     "views": lambda p: "; ".join(map(_describe_view, p.views)),
-    "recipe_id": lambda p: p.recipe_id,
-    "summary": lambda p: p.summary,
 }
 
-PART_HEADER: Final = ("run_id", *_CELLS, "check", *TRACE_FIELDS)
+PART_HEADER: Final = ("run_id", *_CELLS, "recipe_id", "summary", "check", *TRACE_FIELDS)
 """The columns in order. A cell is empty if there is no value."""
 
 
@@ -50,7 +47,6 @@ class PartTable:
         self.hash = self._file.hash
 
     def write(self, part: Part) -> None:
-        part = dataclasses.replace(part, recipe_id=self._run.recipe_id)
         self._file.write_row(_cells(self._run, part))
 
     def close(self) -> None:
@@ -99,8 +95,9 @@ def part_row(run: RunInfo, part: Part, options: CsvOptions = DEFAULT) -> str:
 
 
 def _cells(run: RunInfo, part: Part) -> list[Any]:
-    cells = [run.run_id, *(get(part) for get in _CELLS.values()), run.check_of(part.part_id)]
-    return [*cells, *run.trace_of(part.trace).values()]
+    values = [get(part) for get in _CELLS.values()]
+    of_run = (run.recipe_id, part.summary, run.check_of(part.part_id))
+    return [run.run_id, *values, *of_run, *run.trace_of(part.trace).values()]
 
 
 def _describe_view(view: Mapping[str, Any]) -> str:

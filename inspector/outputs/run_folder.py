@@ -5,6 +5,7 @@ import glob
 import itertools
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -79,6 +80,16 @@ def remove_empty(text: str, folder: Path) -> None:
             os.rmdir(path)
         for parent in list(folder.parents)[:levels]:
             parent.rmdir()
+
+
+def remove_new(folder: Path) -> None:
+    """Removes the folder that reserve_folder() created for a run that captured nothing."""
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        pass
+    except OSError as exc:
+        logger.warning("the folder of a run without frames stays: {}", exc)
 
 
 def _fill(text: str, run_id: str) -> Iterator[Path]:

@@ -18,7 +18,7 @@ from inspector.outputs.mp4 import Mp4Writer
 from inspector.outputs.mp4_file import Mp4File
 from inspector.outputs.options import VideoOptions
 from inspector.outputs.sound import SoundCopy, open_sound
-from inspector.outputs.video_list import Segment, make_title, read_segment, write_list
+from inspector.outputs.video_list import VideoList, make_title, read_segment
 
 LIVE_TIME_BASE: Final = Fraction(1, 90_000)
 MAX_START_S: Final = 10
@@ -63,7 +63,7 @@ class VideoFileSink:
         self._segment_s = None if minutes is None else Fraction(str(minutes)) * 60
         self._segment = 0
         self._number = 0
-        self._segments: list[Segment] = []
+        self._list = VideoList(path.parent)
         self._finisher: ThreadPoolExecutor | None = None
         self._finishing: Future[None] | None = None
         self._changed: list[Mp4File] = []
@@ -235,8 +235,8 @@ class VideoFileSink:
         path = writer.finish()
         try:
             segment = read_segment(path)
-            self._segments += [] if segment is None else [segment]
-            write_list(path.parent, self._segments)
+            if segment is not None:
+                self._list.add(segment)
         except OSError as exc:  # SinkError is one
             logger.warning("the list of the video is not complete: {}", exc)
 

@@ -23,6 +23,7 @@ from inspector.outputs.mp4_file import HEADER_AT, PIECE_S
 _BOX: Final = struct.Struct(">I4s")
 _RUN_HEAD: Final = 20
 """Bytes of `trun` before its first sample: box, flags, number of samples, place of the data."""
+_END: Final = b"#EXT-X-ENDLIST\n"
 _TITLE: Final = re.compile(r"frame (\d+), (\S+)")
 
 
@@ -82,31 +83,69 @@ def read_segment(path: Path) -> Segment | None:
     return Segment(path, header_at, header_size, timescale, frame_id, wall_time_utc, pieces)
 
 
-def write_list(folder: Path, segments: Iterable[Segment] | None = None) -> None:
-    """Writes the list of the segments in this folder; removes it if there are none. segments: None
-    to read all of them. Raises SinkError, and OSError if a segment cannot be read."""
-    if segments is None:
-        segments = [s for path in find_segments(folder) if (s := read_segment(path)) is not None]
-    segments = tuple(segments)
-    if not segments:
-        (folder / VIDEO_LIST).unlink(missing_ok=True)
-        return
-    lengths = [_seconds(s, piece) for s in segments for piece in s.pieces]
-    lines = [
-        "#EXTM3U",
-        "#EXT-X-VERSION:7",
-        f"#EXT-X-TARGETDURATION:{max(1, math.ceil(max(lengths)))}",
-        "#EXT-X-PLAYLIST-TYPE:VOD",
-        "#EXT-X-INDEPENDENT-SEGMENTS",
-    ]
-    end_s = None
-    for segment in segments:
+def write_list(folder: Path) -> None:
+    """Writes the list of the segments in this folder; removes it if there are none. Raises
+    SinkError, and OSError if a segment cannot be read."""
+    VideoList(folder).write(find_segments(folder))
+
+
+class VideoList:
+    """The list of a video that grows. It keeps no segment, so that a video may last for months."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / VIDEO_LIST
+        self._longest_s = 0
+        """In the list; 0 if it must be written as a whole."""
+        self._end_s: float | None = None
+
+    def add(self, segment: Segment) -> None:
+        """Adds a segment at the end. Raises SinkError, and OSError if a segment cannot be read."""
+        if _longest_s(segment) > self._longest_s:
+            paths = find_segments(self._path.parent)
+            self.write(paths[: paths.index(segment.path) + 1])
+            return
+        self._longest_s, longest_s = 0, self._longest_s
+        lines = self._describe(segment)
+        with self._path.open("r+b") as file:
+            file.seek(-len(_END), os.SEEK_END)
+            file.write(_join(lines) + _END)
+        self._longest_s = longest_s
+
+    def write(self, paths: Iterable[Path]) -> None:
+        """Writes the list of these segments; removes it if there are none. Raises as add()."""
+        self._longest_s, self._end_s = 0, None
+        longest_s, lines = 1, []
+        for path in paths:
+            if (segment := read_segment(path)) is not None:
+                longest_s = max(longest_s, _longest_s(segment))
+                lines += self._describe(segment)
+        if not lines:
+            self._path.unlink(missing_ok=True)
+            return
+        head = [
+            "#EXTM3U",
+            "#EXT-X-VERSION:7",
+            f"#EXT-X-TARGETDURATION:{longest_s}",
+            "#EXT-X-PLAYLIST-TYPE:VOD",
+            "#EXT-X-INDEPENDENT-SEGMENTS",
+        ]
+        write_whole(self._path, _join([*head, *lines]) + _END)
+        self._longest_s = longest_s
+
+    def _describe(self, segment: Segment) -> list[str]:
         begin_s = segment.pieces[0].begin / segment.timescale
-        if end_s is not None and abs(begin_s - end_s) > 1:
-            lines.append("#EXT-X-DISCONTINUITY")
-        end_s = segment.pieces[-1].end / segment.timescale
-        lines += _describe(segment)
-    write_whole(folder / VIDEO_LIST, "\n".join([*lines, "#EXT-X-ENDLIST", ""]).encode())
+        has_gap = self._end_s is not None and abs(begin_s - self._end_s) > 1
+        self._end_s = segment.pieces[-1].end / segment.timescale
+        return [*(["#EXT-X-DISCONTINUITY"] if has_gap else []), *_describe(segment)]
+
+
+def _join(lines: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _longest_s(segment: Segment) -> int:
+    """Of its pieces, rounded up."""
+    return math.ceil(max(_seconds(segment, piece) for piece in segment.pieces))
 
 
 def _describe(segment: Segment) -> Iterator[str]:

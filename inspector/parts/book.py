@@ -46,7 +46,7 @@ class PartBook:
     def __init__(self, source: str, *, continues: bool = False) -> None:
         self._source = source
         self.continues = continues
-        self._handed_over = False
+        self._has_cut = False
         self._open: dict[str, PartView] = {}
         self._closed: list[PartView] = []
 
@@ -65,7 +65,7 @@ class PartBook:
         """The open part with this id. It is new if there is none. is_cut: see PartView."""
         view = self._open.get(part_id)
         if view is None:
-            is_cut = is_cut or (self._handed_over and not all_needed)
+            is_cut = is_cut or (self._has_cut and not all_needed)
             view = PartView(part_id, self._source, expected, all_needed, is_cut=is_cut)
             self._open[part_id] = view
         return view
@@ -76,10 +76,10 @@ class PartBook:
         if view is not None:
             self._closed.append(view)
 
-    def hand_over(self) -> None:
-        """Another run gets the next frame, so the open parts are cut, and those that begin later.
+    def cut(self) -> None:
+        """The run ends before its source, so the open parts are cut, and those that begin later.
         Parts of which each frame is needed lack frames then, so they need no mark."""
-        self._handed_over = True
+        self._has_cut = True
         for view in self._open.values():
             view.is_cut = view.is_cut or not view.all_needed
 

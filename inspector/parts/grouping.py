@@ -5,7 +5,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from inspector.core.types import Cause, Inspection
 from inspector.parts.book import PartBook, PartView
@@ -36,11 +36,13 @@ class Grouping(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The place of a frame in its part. expected: number of frames that the part must have."""
+    """The place of a frame in its part. expected: number of frames that the part must have. is_cut:
+    whether an earlier run got frames of the part."""
 
     part_id: str
     last_frame_id: int
     expected: int
+    is_cut: bool = False
 
 
 class SequenceGrouping:
@@ -77,7 +79,7 @@ class SequenceGrouping:
                 self._close_last(frame_id, slot)
 
     def _begin(self, slot: Slot) -> PartView:
-        return self._book.begin(slot.part_id, slot.expected, all_needed=True)
+        return self._book.begin(slot.part_id, slot.expected, all_needed=True, is_cut=slot.is_cut)
 
     def _close_last(self, frame_id: int, slot: Slot) -> None:
         if frame_id == slot.last_frame_id:
@@ -95,29 +97,38 @@ def count_frames(prefix: str, frames: int) -> Callable[[int], Slot]:
 
 
 def match_names(
-    read_names: Callable[[], Sequence[str]], pattern: str, frames: int | None
+    read_names: Callable[[], Sequence[str]],
+    pattern: str,
+    frames: int | None,
+    read_earlier: Callable[[], Sequence[str]] = tuple,
 ) -> Callable[[int], Slot | None]:
     """Slots of parts whose part_id is in the names of their pictures.
 
     read_names: gives the names of the pictures in the order of their frames. It is called with the
     first frame, because a run that continues another one knows them only then. pattern: regular
     expression; its first group is the part_id, or the whole match if it has no group. frames:
-    number of pictures that each part must have; None: those that are there.
+    number of pictures that each part must have; None: those that are there. read_earlier: gives
+    the names of the pictures that an earlier run got.
     """
     expression = re.compile(pattern)
 
+    def find_parts(names: Sequence[str]) -> list[str | None]:
+        matches = [expression.search(name) for name in names]
+        return [match and (match[1] if expression.groups else match[0]) for match in matches]
+
     @cache
-    def match() -> tuple[list[str | None], Counter[str | None], dict[str | None, int]]:
-        matches = [expression.search(name) for name in read_names()]
-        part_ids = [match and (match[1] if expression.groups else match[0]) for match in matches]
-        return part_ids, Counter(part_ids), {name: number for number, name in enumerate(part_ids)}
+    def match() -> tuple[list[str | None], Counter[str | None], dict[str | None, int], set[Any]]:
+        part_ids = find_parts(read_names())
+        last = {name: number for number, name in enumerate(part_ids)}
+        return part_ids, Counter(part_ids), last, set(find_parts(read_earlier()))
 
     def find_slot(frame_id: int) -> Slot | None:
-        part_ids, counts, last = match()
+        part_ids, counts, last, cut = match()
         part_id = part_ids[frame_id]
         if not part_id:
             return None
-        return Slot(part_id, last[part_id], counts[part_id] if frames is None else frames)
+        expected = counts[part_id] if frames is None else frames
+        return Slot(part_id, last[part_id], expected, part_id in cut)
 
     return find_slot
 

@@ -20,12 +20,11 @@ from inspector.parts.triggers import Trigger, TriggerGrouping
 @dataclass(slots=True)
 class RunEnd:
     """What the stage must know at the end of a run. captured: number of captured frames, so that
-    dropped ones after the last inspection are known. complete: False if the run was stopped.
-    handed_over: whether another run gets the next frame."""
+    dropped ones after the last inspection are known. complete: False if the run ended before its
+    source: it was stopped, the source failed, or another run gets the next frame."""
 
     captured: Callable[[], int] = lambda: 0
     complete: Callable[[], bool] = lambda: True
-    handed_over: Callable[[], bool] = lambda: False
 
 
 class PartStage:
@@ -97,9 +96,10 @@ class PartStage:
 
     def flush(self) -> Sequence[Event]:
         dropped = range(self._next_id, max(self._next_id, self.run_end.captured()))
-        if self.run_end.handed_over():
-            self._book.hand_over()
-        self._grouping.finish(dropped, complete=self.run_end.complete())
+        complete = self.run_end.complete()
+        if not complete:
+            self._book.cut()
+        self._grouping.finish(dropped, complete=complete)
         parts = self._take()
         is_last = self.joiner.end_source(self.source)
         parts += self._take()

@@ -10,9 +10,10 @@ from inspector.core.channel import END, Channel
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import InspectorError, StageError, UnjudgedError
 from inspector.core.protocols import CountsMissing, EventStage, Source
-from inspector.core.types import Cause, Inspection, RunInfo, Verdict
+from inspector.core.types import Inspection, RunInfo
 from inspector.pipeline.announcer import LATE_STAGE, Announcer
 from inspector.pipeline.drops import Drops
+from inspector.pipeline.error_streak import ErrorStreak
 from inspector.pipeline.relay import Relay, catch_frame_errors
 from inspector.pipeline.reporter import Observer, Reporter
 from inspector.pipeline.stages import Output, Stages, Ticket, infer, make_first_item
@@ -59,7 +60,7 @@ class Pipeline:
         self._stages = stages
         self._thresholds = (run.image_threshold, run.pixel_threshold)
         self._reporter = Reporter(run, outputs, stages, event_stages, observers, self._close_sink)
-        self._max_errored = max_errored_in_a_row
+        self._streak = ErrorStreak(max_errored_in_a_row)
         self._watchdog = Watchdog(stall_timeout_s)
         self._live = source.info.live
         self.drops = Drops(source)
@@ -70,7 +71,9 @@ class Pipeline:
         self._prepared: Channel[Ticket] = Channel(max(capacity, self._batch))
         self._inferred: Channel[Ticket] = Channel(max(capacity, self._batch))
         self._measured: Channel[Ticket] = Channel(capacity)
-        self._relay = Relay(self.stats, self._watchdog, self._thresholds, self._is_aborted)
+        self._relay = Relay(
+            self.stats, self._watchdog, self._thresholds, lambda: self._aborted_ns is not None
+        )
         self._announcer = Announcer(stages, self._reporter.listeners, self._relay, deadline_s)
         self._ready = {"infer": Event(), "output": Event()}
         self._resumed = Event()
@@ -182,15 +185,11 @@ class Pipeline:
         if self._error is not None:
             raise self._error
 
-    def _is_aborted(self) -> bool:
-        return self._aborted_ns is not None
-
     def _running(self) -> list[Thread]:
         return [thread for thread in self._threads.values() if thread.is_alive()]
 
     def _check_stages(self) -> None:
-        error: InspectorError | None = self._watchdog.find_stuck_stage()
-        error = error or self._reporter.find_failure()
+        error = self._watchdog.find_stuck_stage() or self._reporter.find_failure()
         source_is_late = self._stopped_ns is not None and ms_since(self._stopped_ns) > GRACE_S * 1e3
         if error is None and source_is_late and self._threads["capture"].is_alive():
             reason = TimeoutError("the source did not end when it was closed")
@@ -199,6 +198,7 @@ class Pipeline:
             self._fail(error)
 
     def _fail(self, error: BaseException, *, drain: bool = False) -> None:
+        self.stats.stopped = True
         with self._lock:
             if self._error is None:
                 self._error = error
@@ -286,23 +286,15 @@ class Pipeline:
                 self._fail(exc if expected else StageError("output", (), exc), drain=True)
 
     def _report_all(self) -> UnjudgedError | None:
-        """Reports until the channel ends. Returns an error after too many ERROR frames in a row;
-        frames without product are not counted."""
-        in_a_row = 0
+        """Reports until the channel ends. Returns an error after too many ERROR frames in a row."""
         while (ticket := self._reporter.take(self._measured, self._watchdog)) is not END:
             try:
                 inspection = self._report(ticket)
             except BaseException:
                 self.stats.count_aborted(1)
                 raise
-            if inspection.cause is Cause.NO_PRODUCT:
-                continue  # a line may stand still without product for any time
-            in_a_row = in_a_row + 1 if inspection.verdict is Verdict.ERROR else 0
-            if self._max_errored is not None and in_a_row >= self._max_errored:
-                return UnjudgedError(
-                    f"{in_a_row} frames in a row could not be judged; "
-                    f"the last one, {inspection.frame_id}: {inspection.error}"
-                )
+            if (error := self._streak.add(inspection)) is not None:
+                return error
         return None
 
     def _report(self, ticket: Ticket) -> Inspection:

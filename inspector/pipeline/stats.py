@@ -19,8 +19,8 @@ class RunStats:
     inspected: judged PASS or FAIL and written by every sink. errored: verdict ERROR and written by
     every sink. dropped: discarded by a full live channel (overrun) or by an abort (abort). missing:
     never received, as far as the source knows. expected == captured + missing. stopped: whether
-    the capture was ended before the end of the source. handed_over: whether another run gets the
-    next frame of the source.
+    the capture was ended before the end of the source, also by an error, or because another run
+    gets the next frame.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,6 @@ class RunStats:
         self._start_cpu_s = time.process_time()
         self._cpu_s: float | None = None
         self.stopped = False
-        self.handed_over = False
         self.received = 0
         self.dropped_in_source = 0
         self.passed = 0

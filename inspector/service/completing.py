@@ -40,6 +40,10 @@ class Completion:
         self.thread = threading.Thread(target=self._log, args=(process, folders), daemon=True)
         self.thread.start()
 
+    @property
+    def is_done(self) -> bool:
+        return self.thread is None or not self.thread.is_alive()
+
     def close(self) -> None:
         """Ends the process. The next start of the line completes the rest."""
         self._closed = True

@@ -9,10 +9,10 @@ from loguru import logger
 from inspector.core.errors import ConfigError, SinkError
 from inspector.evidence.signing import SigningKey, load_signing_key
 from inspector.outputs.run_folder import base_folder
-from inspector.service.age_clock import Moment
 from inspector.service.disk_guard import CONDITIONS, TEXTS
 from inspector.service.line import Line
-from inspector.service.retention import Retention
+from inspector.service.retention.age_clock import Moment
+from inspector.service.retention.removing import Retention
 from inspector.store.alarms import raise_alarm
 from inspector.store.feedback import find_answered
 

@@ -33,9 +33,10 @@ class EndingSessions:
         """Waits for its end in the background."""
         self._sessions[self._executor.submit(session.drain)] = session
 
-    def collect(self) -> None:
-        """Notes the results of those that have ended. Raises errors that are no InspectorError."""
-        ended = [future for future in self._sessions if future.done()]
+    def collect(self) -> list[Session]:
+        """Notes the results of those that have ended, and returns them. Raises errors that are no
+        InspectorError."""
+        ended = {future: session for future, session in self._sessions.items() if future.done()}
         for future in ended:
             del self._sessions[future]
             try:
@@ -45,3 +46,4 @@ class EndingSessions:
                 self.error = self.error or exc
         if ended:
             return_memory()
+        return list(ended.values())

@@ -71,7 +71,7 @@ def find_stop_commands(config: Config) -> list[list[str]]:
 def find_writable(config: Config, working_dir: Path, *, is_system: bool) -> list[Path]:
     """The folders that a run writes: results, store, log, outboxes, checkpoints and plans; for a
     line that is not locked also those of its engines, which refits and exchanges write."""
-    entries = split_sources(config).values() if config.sources else [config]
+    entries = split_sources(config).values()
     places: list[str | Path | None] = [
         base_folder(config.output.dir),
         config.evidence.checkpoint_dir,
@@ -93,7 +93,7 @@ def find_writable(config: Config, working_dir: Path, *, is_system: bool) -> list
 
 def find_readable(config: Config, working_dir: Path) -> list[Path]:
     """The other paths that the program needs: itself, engines, calibrations, recipes and a key."""
-    entries = split_sources(config).values() if config.sources else [config]
+    entries = split_sources(config).values()
     paths: list[str | None] = [config.recipes.dir, config.evidence.key_file]
     for entry in entries:
         paths += [entry.engine.path, entry.engine.fallback_path, entry.calibration.path]

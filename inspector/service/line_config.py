@@ -14,7 +14,7 @@ from inspector.outputs.run_folder import is_pattern
 from inspector.part_triggers import check_takers
 from inspector.parts.options import BY_FRAME, PartOptions
 from inspector.run_link import flatten
-from inspector.service.check_options import check_entries
+from inspector.service.checks.options import check_entries
 from inspector.service.options import RecipeOptions
 from inspector.service.recipes import SECTIONS, SOURCES, list_recipes, read_recipe
 from inspector.service.settings import Settings
@@ -77,7 +77,7 @@ class LineConfig:
         place = "configuration and settings" if recipe is None else f"recipe {recipe}"
         config = make_config(values, place=place)
         try:
-            for part in split_sources(config).values() if config.sources else (config,):
+            for part in split_sources(config).values():
                 check_keys(part)
                 _check_zone(part.parts)
         except ConfigError as exc:
@@ -123,7 +123,7 @@ def check_line(config: Config) -> None:
         check_takers(config)
     names = [entry.name for entry in config.sources]
     check_entries(config.checks, names, stored=config.store.enabled or config.web.port is not None)
-    for name, part in split_sources(config).items() if config.sources else ((SINGLE, config),):
+    for name, part in split_sources(config).items():
         if part.source.uri is None:
             place = "source.uri" if name == SINGLE else f"sources, {name}: source.uri"
             raise ConfigError(f"{place}: no source is named")

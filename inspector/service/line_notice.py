@@ -1,7 +1,9 @@
 """Tells the service manager the state of a line."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from inspector.run import find_stuck_stages
 from inspector.service.line_state import describe
 from inspector.service.notify import Notifier
 
@@ -33,7 +35,5 @@ class LineNotice:
     def stop(self) -> None:
         self._notifier.stopping("the results are being completed", self._find_faults)
 
-    def _find_faults(self) -> list[object]:
-        limit_s = self._notifier.watchdog_s
-        stuck = [run.pipeline.find_stuck_stage(limit_s) for run in self._line.unfinished_runs]
-        return [error for error in stuck if error is not None]
+    def _find_faults(self) -> Sequence[object]:
+        return find_stuck_stages(self._line.sessions.unfinished_runs, self._notifier.watchdog_s)

@@ -11,7 +11,7 @@ from loguru import logger
 
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import ConfigError, InspectorError
-from inspector.core.mode import check_open
+from inspector.core.mode import LOCKED_KINDS, check_open
 from inspector.core.schema import build
 from inspector.service.line_state import describe
 from inspector.service.preparing import Plan
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 PERIOD_S: Final = 0.2
 """Time between two looks for requests."""
-
-TEACHING: Final = ("thresholds", "refit", "accept_engine", "undo_engine")
-"""Kinds that `mode: locked` refuses."""
 
 AT_ONCE: Final = ("stop", "acknowledge", "status")
 """Kinds that do not wait for a change that is being prepared."""
@@ -140,7 +137,7 @@ class RequestDesk:
         try:
             if do is None:
                 raise ConfigError(f"this line cannot do {request.kind!r:.70}")
-            if request.kind in TEACHING:
+            if request.kind in LOCKED_KINDS:
                 check_open(self._line.plan.base.mode)
             do(
                 refuse_stale(request, self._line.state())

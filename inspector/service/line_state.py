@@ -29,7 +29,7 @@ class SourceState:
     conditions: the names of the conditions (docs/camera-health.md). Counts: as in summary.json;
     missing is known at the end. last_*: of the last inspection; None before the first.
     last_captured_ns: monotonic. engine: path of its file; None for the fake engine. run_id, folder:
-    of the run.
+    of the run. dropped_by_cause: frames by cause, as in summary.json.
     """
 
     name: str
@@ -55,6 +55,39 @@ class SourceState:
     run_id: str | None
     folder: Path | None
     conditions: tuple[str, ...] = ()
+    dropped_by_cause: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NextSource:
+    """What a stopped line will use for a source. engine: name of its file; None for the fake
+    engine. Thresholds: None for those of the engine."""
+
+    name: str
+    engine: str | None
+    image_threshold: float | None
+    pixel_threshold: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class NextStart:
+    """What a stopped line will use when somebody starts it. error: why it cannot start; there are
+    no sources then."""
+
+    recipe: str | None
+    sources: tuple[NextSource, ...]
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefitState:
+    """The refit that works, or the last one. engine: path of its file. text: what it does now; its
+    result when it has ended."""
+
+    engine: str
+    began_utc: str
+    is_working: bool
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +113,8 @@ class LineState:
     or ended. since_utc: of the state. message: the last thing that happened, as a sentence. recipe:
     the current one. mode: open or locked. release_locked: an alarm is open that forbids to release
     products. disk: None if it is not known. triggers: what happened with messages from outside ->
-    their number since the program started."""
+    their number since the program started. next_start: None while the line inspects. refit: None
+    if this process has made none."""
 
     state: str
     since_utc: str
@@ -94,6 +128,8 @@ class LineState:
     version: str | None
     checks: tuple[CheckState, ...] = ()
     triggers: Mapping[str, int] = field(default_factory=dict)
+    next_start: NextStart | None = None
+    refit: RefitState | None = None
 
 
 class Watch(Protocol):
@@ -134,7 +170,26 @@ def describe(state: LineState) -> str:
         for source in state.sources
     ]
     lines += [_describe_check(check) for check in state.checks]
+    if state.next_start is not None:
+        lines.append(describe_next_start(state.next_start))
     return "\n".join(lines)
+
+
+def describe_next_start(start: NextStart) -> str:
+    """What the next start uses, in one line."""
+    if start.error is not None:
+        return f"the next start cannot work: {start.error}"
+    recipe = "" if start.recipe is None else f" the recipe {start.recipe};"
+    sources = "; ".join(
+        f"{source.name}: image threshold {_threshold(source.image_threshold)}, pixel threshold "
+        f"{_threshold(source.pixel_threshold)}, {source.engine or 'the fake engine'}"
+        for source in start.sources
+    )
+    return f"the next start uses{recipe} {sources}"
+
+
+def _threshold(value: float | None) -> str:
+    return "of the engine" if value is None else f"{value:g}"
 
 
 def _describe_check(check: CheckState) -> str:

@@ -64,6 +64,11 @@ class LineStore:
         if self._follower is not None:
             self._follower.watch(folder)
 
+    def leave(self, folder: Path | None) -> None:
+        """See Follower.leave()."""
+        if self._follower is not None:
+            self._follower.leave(folder)
+
     def take(self) -> list[Request]:
         """The requests since the last call."""
         try:

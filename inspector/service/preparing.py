@@ -12,6 +12,7 @@ from inspector.config import Config
 from inspector.core.errors import InspectorError, StageError
 from inspector.core.types import RunInfo
 from inspector.interruption import InterruptionStage
+from inspector.outputs.run_folder import remove_new
 from inspector.run_link import RunLink
 from inspector.service.line_config import LineConfig
 from inspector.service.settings import Settings
@@ -75,7 +76,7 @@ class Preparation:
     def take(self) -> Session:
         """Waits until the session can start. Raises the errors of Session, the first error of an
         engine or an output that cannot be opened, and StageError for an unexpected error; nothing
-        of the session is left then but what its outputs had written."""
+        of the session is left then."""
         error = self._future.exception()
         if isinstance(error, Exception) and not isinstance(error, InspectorError):
             logger.opt(exception=error).error("the next session cannot be prepared")
@@ -105,6 +106,10 @@ class Preparation:
 
 
 def discard(session: Session, exc: BaseException | None) -> None:
-    """Ends a session that captured nothing. Raises its first error, otherwise exc."""
+    """Ends a session that captured nothing, and removes its new folder. Raises its first error,
+    otherwise exc."""
     with contextlib.closing(session):
-        session.abandon(exc, report=False)
+        try:
+            session.abandon(exc, report=False)
+        finally:
+            remove_new(session.folder)

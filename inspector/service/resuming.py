@@ -51,11 +51,16 @@ class Resuming:
         self._failed_ns: int | None = None
         """When an alarm could not be stored."""
         self._completion: Completion | None = None
+        self._has_left = False
+        """Whether the store follows the runs of the process before no longer."""
 
     def turn(self) -> None:
         runs = self._line.runs
         if runs and self._completion is None:
             self._completion = Completion(self._unfinished)
+        if self._completion is not None and self._completion.is_done and not self._has_left:
+            self._has_left = True
+            self._line.store.leave(None)
         if any(_has_frames(run) for run in runs):
             self._mark(runs)
         if self._line.stop_is_asked and self._marked:

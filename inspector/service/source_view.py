@@ -126,3 +126,9 @@ class NamedView(SourceView):
         """Of the frames from the first one of this view."""
         assert isinstance(self._source, NamesFrames)
         return self._source.names[self._first_id :]
+
+    @property
+    def earlier_names(self) -> Sequence[str]:
+        """Of the frames of the views before."""
+        assert isinstance(self._source, NamesFrames)
+        return self._source.names[: self._first_id]

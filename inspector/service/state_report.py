@@ -10,12 +10,13 @@ from inspector.core.clock import utc_now
 from inspector.core.errors import ConfigError, SinkError
 from inspector.core.protocols import ReportsConnection
 from inspector.run import Run, RunOutcome
+from inspector.service.checks.routine_checks import RoutineChecks
 from inspector.service.disk_guard import free_bytes
 from inspector.service.line_config import LineConfig
-from inspector.service.line_state import DiskState, LineState, SourceState
+from inspector.service.line_state import DiskState, LineState, RefitState, SourceState
 from inspector.service.line_store import LineStore
+from inspector.service.next_start import find_next_start
 from inspector.service.preparing import Plan
-from inspector.service.routine_checks import RoutineChecks
 from inspector.service.source_monitor import SourceMonitor
 from inspector.session import Session
 
@@ -44,8 +45,15 @@ class StateReport:
         self._session, self._plan = session, plan
         self.note("running", plan.text)
 
-    def make(self, checks: RoutineChecks, triggers: Mapping[str, int]) -> LineState:
-        """triggers: see LineState."""
+    def make(
+        self,
+        checks: RoutineChecks,
+        triggers: Mapping[str, int],
+        next_plan: Plan | None,
+        refit: RefitState | None,
+    ) -> LineState:
+        """triggers, refit: see LineState. next_plan: of the next start; None while the line
+        inspects."""
         session, plan = self._session, self._plan
         base = self._config.base
         return LineState(
@@ -63,6 +71,8 @@ class StateReport:
             version=self._version,
             checks=checks.states(),
             triggers=triggers,
+            next_start=None if next_plan is None else find_next_start(self._config, next_plan),
+            refit=refit,
         )
 
     def _find_recipes(self) -> tuple[str, ...]:
@@ -116,6 +126,7 @@ class StateReport:
             run_id=info.run_id,
             folder=info.output_dir,
             conditions=run.health.conditions,
+            dropped_by_cause=stats.dropped_by_cause,
         )
 
 

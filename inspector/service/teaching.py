@@ -1,22 +1,28 @@
 """The requests refit, accept_engine and undo_engine of a line."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from loguru import logger
 
 from engines.engine_changes import accept_candidate, engine_of, redo_engine, undo_engine
 from inspector.config import split_sources
+from inspector.core.clock import ms_since, now_ns, utc_now
 from inspector.core.errors import ConfigError
 from inspector.core.schema import build
 from inspector.service.line_requests import PROGRAM, Reply
+from inspector.service.line_state import RefitState
 from inspector.service.line_store import store_path
 from inspector.store.requests import Request
 from inspector.teaching.process import RefitProcess, start_refit
 
 if TYPE_CHECKING:
     from inspector.service.line import Line
+
+
+PERIOD_S: Final = 1.0
+"""Time between two looks at what a refit does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class Teaching:
     def __init__(self, line: "Line") -> None:
         self._line = line
         self._refit: tuple[Request, RefitProcess] | None = None
+        self._looked_ns = 0
         line.desk.add_kind("refit", self._start_refit)
         line.desk.add_kind("accept_engine", self._accept)
         line.desk.add_kind("undo_engine", self._undo)
@@ -52,6 +59,9 @@ class Teaching:
         request, process = self._refit
         outcome = process.poll()
         if outcome is None:
+            if ms_since(self._looked_ns) > 1000 * PERIOD_S:
+                self._looked_ns = now_ns()
+                self._show(process.last_line(), is_working=True)
             return
         self._refit = None
         text = outcome.text.splitlines()[-1] if outcome.text else ""
@@ -60,6 +70,7 @@ class Teaching:
             logger.info("{}", text)
         else:
             logger.error("the refit failed: {}", text)
+        self._show(text if outcome.done else f"it failed: {text}", is_working=False)
         self._line.store.record(request.who, "refit", None, text, request.why)
 
     def stop(self) -> None:
@@ -74,7 +85,12 @@ class Teaching:
         base = self._line.plan.base
         process = start_refit(engine, mode=base.mode, options=base.teaching, store=store_path(base))
         self._refit = request, process
+        self._line.refit = RefitState(str(engine), utc_now(), True, "it begins")
         return Reply(f"the refit of {engine} began; its candidate will be beside it")
+
+    def _show(self, text: str, *, is_working: bool) -> None:
+        assert self._line.refit is not None
+        self._line.refit = replace(self._line.refit, is_working=is_working, text=text)
 
     def _accept(self, request: Request) -> Reply:
         arguments = build(CandidateArguments, request.arguments, ConfigError, request.kind)
@@ -116,8 +132,7 @@ class Teaching:
         """Each engine file of the present recipe once."""
         plan = self._line.plan
         config = self._line.config.compose(plan.base, plan.recipe, plan.settings)
-        parts = split_sources(config).values() if config.sources else (config,)
-        paths = (part.engine.path for part in parts)
+        paths = (part.engine.path for part in split_sources(config).values())
         return list(dict.fromkeys(Path(path) for path in paths if path is not None))
 
 

@@ -15,7 +15,8 @@ class StoredRun:
     """One source of a run. number: its place in the order of the store. kind: "production" or
     "check". state: open; complete; missing or replaced: the log was removed, or is now that of
     another run. note: a sentence if something was wrong with its log. shown_unit: in which lengths
-    are shown. status, ended_utc, captured, dropped, missing: of its summary; None without one."""
+    are shown. passed, failed, errored: frames that the store has read so far. status, ended_utc,
+    captured, dropped, missing: of its summary; None without one."""
 
     number: int
     run_id: str
@@ -30,6 +31,9 @@ class StoredRun:
     image_threshold: float | None
     pixel_threshold: float | None
     shown_unit: str
+    passed: int
+    failed: int
+    errored: int
     status: str | None
     ended_utc: str | None
     captured: int | None
@@ -63,15 +67,18 @@ def find_stored_runs(
     with store.read() as db:
         rows = db.execute(
             "SELECT id, run_id, source, folder, kind, state, note, started_ms, recipe, rule, "
-            "image_threshold, pixel_threshold, shown_unit, status, ended_ms, captured, dropped, "
-            "missing, engine_hash FROM runs WHERE ?1 IS NULL OR id < ?1 ORDER BY id DESC LIMIT ?2",
+            "image_threshold, pixel_threshold, shown_unit, "
+            "COALESCE(SUM(passed), 0), COALESCE(SUM(failed), 0), COALESCE(SUM(errored), 0), "
+            "status, ended_ms, captured, dropped, missing, engine_hash "
+            "FROM runs LEFT JOIN counts ON run = id WHERE ?1 IS NULL OR id < ?1 "
+            "GROUP BY id ORDER BY id DESC LIMIT ?2",
             (before, limit),
         ).fetchall()
     runs = []
     for row in rows:
         values = list(row)
         values[3], values[7] = store.locate(row[3]), utc_text(row[7])
-        values[14] = None if row[14] is None else utc_text(row[14])
+        values[17] = None if row[17] is None else utc_text(row[17])
         runs.append(StoredRun(*values))
     return runs
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from inspector.core.clock import utc_ms
 from inspector.core.errors import ConfigError
+from inspector.store.feedback import FINE, MISSED
 from inspector.store.log_rows import CHECK, VERDICTS
 from inspector.store.schema import HOUR_MS
 
@@ -14,6 +15,8 @@ FEEDBACK: Final = (
     "ORDER BY f.number DESC LIMIT 1)"
 )
 """The answer that counts for a frame."""
+ANY: Final = "any"
+"""Value of HistoryFilter.feedback: FINE or MISSED."""
 
 
 _TRACED: Final = (
@@ -32,8 +35,7 @@ class HistoryFilter:
 
     from_utc, to_utc: wall time with a zone in ISO 8601; to_utc is excluded. kind: "production" or
     "check"; frames of challenge parts are "check". serial, lot: also of a frame whose line lacks
-    it, if its part has it. feedback: "fine", "missed", or "any". engine_hashes: sha256 of engine
-    files.
+    it, if its part has it. feedback: FINE, MISSED or ANY. engine_hashes: sha256 of engine files.
     """
 
     from_utc: str | None = None
@@ -107,7 +109,7 @@ def conditions(
             rows.append(f"i.number IN ({_TRACED.format(column=column)})")
             row_values += (value, value)
     if filter.feedback is not None:
-        answers = ("fine", "missed") if filter.feedback == "any" else (filter.feedback,)
+        answers = (FINE, MISSED) if filter.feedback == ANY else (filter.feedback,)
         rows.append("(i.run, i.frame_id) IN (SELECT run, frame_id FROM feedback)")
         rows.append(f"{FEEDBACK} IN ({_marks(answers)})")
         row_values += answers

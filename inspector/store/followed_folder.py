@@ -19,11 +19,12 @@ _WITHOUT_LOGS: Final = frozenset((DEFECT_PICTURES, EXPLAINED, ORIGINALS, SNAPSHO
 class FollowedFolder:
     """The logs of a run, in the folder itself or in the folders of its sources.
 
-    is_ended: nothing more will come.
+    is_complete: whether all its logs are there already. is_ended: nothing more will come.
     """
 
-    def __init__(self, store: Store, folder: Path) -> None:
+    def __init__(self, store: Store, folder: Path, *, is_complete: bool = False) -> None:
         self.is_ended = False
+        self._is_complete = is_complete
         self._store = store
         self._folder = folder
         self._is_stored = False
@@ -46,7 +47,8 @@ class FollowedFolder:
             if reader.note not in (None, note):
                 logger.warning("store: {}", reader.note)
         if all(reader.is_ended for reader in self._readers.values()):
-            self.is_ended = has_ended or self._folder in self._readers
+            is_complete = self._is_complete and bool(self._readers)
+            self.is_ended = has_ended or is_complete or self._folder in self._readers
         if self.is_ended:
             notes = [reader.note for reader in self._readers.values() if reader.note is not None]
             close_folder(self._store, self._folder, "; ".join(notes) or None)

@@ -9,6 +9,8 @@ from loguru import logger
 
 from inspector.core.clock import now_ns
 from inspector.core.database_file import WAIT_S
+from inspector.core.errors import ConfigError
+from inspector.core.files import sole_writer
 from inspector.store.database import Store
 from inspector.store.followed_folder import (
     FollowedFolder,
@@ -36,6 +38,7 @@ class Follower:
         self._interval_s = interval_s
         self._max_inspections = max_inspections
         self._new: deque[Path] = deque()
+        self._left: deque[Path | None] = deque()
         self._bases: deque[Path] = deque()
         self._watched: dict[Path, FollowedFolder] = {}
         self._waiting: dict[Path, FollowedFolder] = {}
@@ -57,6 +60,13 @@ class Follower:
         `base` that the store does not know. Returns at once. base: None for the folder of the
         store."""
         self._bases.append((base or self._store.path.parent).absolute())
+        self._wake.set()
+
+    def leave(self, run_folder: Path | None) -> None:
+        """Reads the logs of a run that has ended once more, and then follows them no longer, also
+        without a summary. The next start looks at them again. Returns at once. run_folder: None for
+        all runs that an earlier process left, except those that a process writes."""
+        self._left.append(None if run_folder is None else run_folder.absolute())
         self._wake.set()
 
     def stop(self, timeout_s: float = 10.0) -> None:
@@ -82,6 +92,7 @@ class Follower:
 
     def _pass(self) -> None:
         try:
+            left = list(self._left)  # before _new, so that each of them is followed already
             while self._new:
                 folder = self._new[0]
                 self._waiting.pop(folder, None)
@@ -92,8 +103,11 @@ class Follower:
                 self._scan(self._bases[0])
                 self._bases.popleft()
                 self._passes = 0
-            if self._passes % _SLOW == 0 or self._ending.is_set():
+            if self._passes % _SLOW == 0 or self._ending.is_set() or None in left:
                 self._read(self._waiting)
+            for path in left:
+                self._forget(path)
+                self._left.popleft()
             if self._max_inspections:
                 trim(self._store, self._max_inspections)
             self._passes += 1
@@ -102,6 +116,12 @@ class Follower:
             if self.failure is None:
                 logger.warning("{}; inspecting continues, and the logs are complete", exc)
             self.failure = str(exc)
+
+    def _forget(self, path: Path | None) -> None:
+        if path is None:
+            self._waiting = {p: folder for p, folder in self._waiting.items() if _is_written(p)}
+        elif self._watched.pop(path, None) is not None:
+            logger.warning("store: {} ended without a summary", path)
 
     def _read(self, folders: dict[Path, FollowedFolder]) -> None:
         for path, folder in list(folders.items()):
@@ -123,6 +143,17 @@ class Follower:
             if {path, path.parent} & self._watched.keys():
                 continue
             if path.exists():
-                self._waiting[path] = FollowedFolder(self._store, path)
+                self._waiting[path] = FollowedFolder(self._store, path, is_complete=True)
             else:
                 close_folder(self._store, path, f"{path} was removed")
+
+
+def _is_written(folder: Path) -> bool:
+    """Whether a process writes into the folder of a run now."""
+    if not folder.is_dir():
+        return False
+    try:
+        with sole_writer(folder):
+            return False
+    except ConfigError:
+        return True

@@ -2,8 +2,8 @@
 
 import json
 import os
+import re
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from engines.engine_changes import candidate_path
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import EngineError
 from inspector.core.mode import check_open
+from inspector.module_process import start_module
 from inspector.teaching.options import TeachingOptions
 
 PRIORITY: Final = 15
@@ -21,7 +22,8 @@ PRIORITY: Final = 15
 MOST_TEXT: Final = 4000
 """Characters of its messages that are returned, from the end."""
 
-_PACKAGES: Final = Path(__file__).parents[2]
+_SILENT: Final = "it reads the engine and the pictures"
+_LEVEL: Final = re.compile(r"^[A-Z]+ +")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +49,17 @@ class RefitProcess:
         self._log = self._candidate.with_suffix(".log")
         self._limit_s, self._began_ns = limit_s, now_ns()
         self._outcome: RefitOutcome | None = None
-        path = os.pathsep.join([str(_PACKAGES), *filter(None, sys.path)])
         try:
             with self._log.open("wb") as log:  # a full pipe would stop the process
-                self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "tools", "refit", str(engine), *arguments],
+                self._process = start_module(
+                    "tools",
+                    "refit",
+                    str(engine),
+                    *arguments,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env=os.environ | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
-                    start_new_session=True,  # Ctrl-C in the terminal is for the parent only
+                    variables={"OPENBLAS_NUM_THREADS": "1"},
                 )
         except OSError as exc:
             raise EngineError(f"the refit of {engine} cannot start: {exc}") from exc
@@ -73,6 +76,15 @@ class RefitProcess:
             text = f"the refit was not done within {self._limit_s / 60:g} min (teaching.minutes)"
             self._outcome = RefitOutcome(False, text)
         return self._outcome
+
+    def last_line(self) -> str:
+        """What the refit said last, without the level of the log."""
+        try:
+            lines = self._log.read_text(encoding="utf-8", errors="replace").split("\n")
+        except OSError:
+            return _SILENT
+        last = next((line for line in reversed(lines) if line.strip()), _SILENT)
+        return _LEVEL.sub("", last).strip()
 
     def wait(self, timeout_s: float | None = None) -> RefitOutcome:
         """Raises EngineError if it takes longer."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from inspector.core.mode import LOCKED
+from inspector.core.mode import LOCKED, LOCKED_KINDS
 from inspector.service.line_state import LineView
 from inspector.store.database import Store
 from inspector.store.feedback import ANSWERS, add_feedback
@@ -40,9 +40,6 @@ EXPECTED: Final[dict[str, tuple[str, ...]]] = {
     "undo_engine": ("engine_sha256",),
 }
 """Kind of a request -> what the page showed. The fields begin with expected_ and are optional."""
-
-LOCKED_KINDS: Final = ("thresholds", "refit", "accept_engine", "undo_engine")
-"""Kinds that a locked line refuses."""
 
 _NUMBERS: Final = ("image_threshold", "pixel_threshold")
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from inspector.core.clock import utc_ms, wall_ms
 from inspector.report.markup import Child, Markup, element, join
-from inspector.service.check_options import PART_ID
+from inspector.service.checks.options import PART_ID
 from inspector.service.line_state import CheckState
 from inspector.web.layout import (
     Visitor,

@@ -1,5 +1,6 @@
 """Words the state of a line and of its cameras."""
 
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Final
 
@@ -54,10 +55,15 @@ def source_figures(source: SourceState) -> dict[str, str]:
         "passed": str(source.passed),
         "failed": str(source.failed),
         "errored": str(source.errored),
-        "dropped": str(source.dropped),
+        "dropped": f"{source.dropped}{_causes(source.dropped_by_cause)}",
         "missing": str(source.missing),
         "equation": equation(source),
     }
+
+
+def _causes(counts: Mapping[str, int]) -> str:
+    named = ", ".join(f"{cause} {count}" for cause, count in counts.items() if count)
+    return f" ({named})" if named else ""
 
 
 def _ms(value: float | None) -> str:

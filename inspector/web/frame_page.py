@@ -5,7 +5,7 @@ from typing import Any
 
 from inspector.core.records import COVERAGE_FACTOR
 from inspector.report.markup import Markup, element
-from inspector.store.feedback import Feedback
+from inspector.store.feedback import FINE, MISSED, WITHDRAWN, Feedback
 from inspector.store.history import InspectionRow
 from inspector.web.layout import (
     LOCKED_NOTE,
@@ -24,7 +24,7 @@ from inspector.web.layout import (
 )
 from inspector.web.live_page import frame_address
 
-ANSWER_TEXTS = {"fine": "This was fine", "missed": "This was missed", "withdrawn": "Withdrawn"}
+ANSWER_TEXTS = {FINE: "This was fine", MISSED: "This was missed", WITHDRAWN: "Withdrawn"}
 
 
 def frame_parts(

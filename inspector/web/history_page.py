@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from inspector.report.markup import Markup, element
-from inspector.store.filters import HistoryFilter
+from inspector.store.feedback import FINE, MISSED
+from inspector.store.filters import ANY, HistoryFilter
 from inspector.store.history import InspectionRow, VerdictCount
+from inspector.store.log_rows import CHECK, PRODUCTION, VERDICTS
 from inspector.web.fields import choice_field, text_field, time_field
 from inspector.web.layout import (
     address,
@@ -23,9 +25,8 @@ from inspector.web.live_page import frame_address
 PAGE: Final = 50
 """Inspections on one page."""
 
-VERDICTS: Final = ("PASS", "FAIL", "ERROR")
-KINDS: Final = ("production", "check")
-FEEDBACK: Final = ("fine", "missed", "any")
+_BOTH: Final = "all"
+_FEEDBACK: Final = (FINE, MISSED, ANY)
 
 
 def read_filter(query: Mapping[str, str]) -> HistoryFilter:
@@ -34,7 +35,7 @@ def read_filter(query: Mapping[str, str]) -> HistoryFilter:
     def several(value: str) -> tuple[str, ...]:
         return (value,) if value else ()
 
-    kind = choice_field(query, "kind", (*KINDS, "all"), "production")
+    kind = choice_field(query, "kind", (PRODUCTION, CHECK, _BOTH), PRODUCTION)
     return HistoryFilter(
         from_utc=time_field(query, "from"),
         to_utc=time_field(query, "to"),
@@ -45,8 +46,8 @@ def read_filter(query: Mapping[str, str]) -> HistoryFilter:
         serial=text_field(query, "serial") or None,
         lot=text_field(query, "lot") or None,
         run_id=text_field(query, "run") or None,
-        kind=None if kind == "all" else kind,
-        feedback=choice_field(query, "feedback", FEEDBACK) or None,
+        kind=None if kind == _BOTH else kind,
+        feedback=choice_field(query, "feedback", _FEEDBACK) or None,
     )
 
 
@@ -109,7 +110,7 @@ def _filter_form(query: Mapping[str, str], sources: Sequence[str]) -> Markup:
         choices = [(value, value) for value in values]
         return select(label, name, [("", "all"), *choices], query.get(name, default))
 
-    kinds = (("production", "production"), ("check", "routine checks"), ("all", "both"))
+    kinds = ((PRODUCTION, PRODUCTION), (CHECK, "routine checks"), (_BOTH, "both"))
     return element(
         "form",
         text("From (UTC)", "from", "datetime-local"),
@@ -120,8 +121,8 @@ def _filter_form(query: Mapping[str, str], sources: Sequence[str]) -> Markup:
         text("Serial", "serial"),
         text("Lot", "lot"),
         text("Recipe", "recipe"),
-        choose("Feedback", "feedback", FEEDBACK),
-        select("Kind", "kind", kinds, query.get("kind", "production")),
+        choose("Feedback", "feedback", _FEEDBACK),
+        select("Kind", "kind", kinds, query.get("kind", PRODUCTION)),
         element("input", type="hidden", name="run", value=query["run"])
         if query.get("run")
         else None,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode
 
+from inspector.core.mode import LOCKED_TEXT
 from inspector.report.markup import Child, Markup, element
 
 PAGES: Final = (
@@ -17,7 +18,7 @@ PAGES: Final = (
 )
 """Address and name of the pages in the navigation."""
 
-LOCKED_NOTE: Final = "This line is locked (mode: locked), so this cannot be changed here."
+LOCKED_NOTE: Final = f"{LOCKED_TEXT[:1].upper()}{LOCKED_TEXT[1:]}."
 
 
 @dataclass(frozen=True, slots=True)

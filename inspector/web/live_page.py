@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from inspector.report.markup import Child, Markup, element
-from inspector.service.line_state import LineState, SourceState
+from inspector.service.line_state import LineState, NextStart, SourceState
 from inspector.store.alarms import Alarm
 from inspector.store.history import InspectionRow
 from inspector.web.checks_section import checks_section, checks_version
@@ -18,6 +18,7 @@ from inspector.web.layout import (
     number,
     request_form,
     select,
+    table,
     time_text,
     verdict_badge,
     who_field,
@@ -60,6 +61,7 @@ def live_version(
     newest = str(failures[0].number) if failures else ""
     names = [source.name for source in state.sources]
     words = [state.state, state.mode, str(state.recipe), checks_version(state.checks)]
+    words.append(str(state.next_start))
     return "|".join([*words, *names, *numbers, newest])
 
 
@@ -224,6 +226,28 @@ def _list_recipes(state: LineState) -> list[tuple[str, str]]:
     return choices if state.recipe else [("", "choose a recipe"), *choices]
 
 
+def _next_start(start: NextStart) -> Markup:
+    """What the button uses."""
+    if start.error is not None:
+        return element("p", f"The line cannot start: {start.error}", class_="problem")
+    rows = (
+        (
+            source.name,
+            source.engine or "-",
+            threshold_text(source.image_threshold),
+            threshold_text(source.pixel_threshold),
+        )
+        for source in start.sources
+    )
+    recipe = f"with the recipe {start.recipe}" if start.recipe else "without a recipe"
+    head = ("Camera", "Engine", "Image threshold", "Pixel threshold")
+    return table(f"The next start, {recipe}", head, rows)
+
+
+def threshold_text(value: float | None) -> str:
+    return "of the engine" if value is None else number(value)
+
+
 def _controls(state: LineState, visitor: Visitor) -> Markup:
     stopped = state.state in ("stopped", "ended")
     who, why = who_field(visitor), why_field()
@@ -238,6 +262,7 @@ def _controls(state: LineState, visitor: Visitor) -> Markup:
             button("Change the product"),
             back="/",
         )
+    start = None if state.next_start is None else _next_start(state.next_start)
     kind, text = ("start", "Start the inspection") if stopped else ("stop", "Stop the inspection")
     return element(
         "section",
@@ -248,6 +273,7 @@ def _controls(state: LineState, visitor: Visitor) -> Markup:
             element(
                 "section",
                 element("h3", "Start and stop"),
+                start,
                 request_form(kind, visitor, who, why, button(text), back="/"),
             ),
             class_="columns",

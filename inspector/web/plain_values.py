@@ -3,9 +3,10 @@
 import dataclasses
 import math
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
-from inspector.service.line_state import SourceState
+from inspector.service.line_state import RefitState, SourceState
 from inspector.store.events import StoredRun
 from inspector.store.history import InspectionRow
 
@@ -22,6 +23,10 @@ def finite(value: Any) -> Any:
 def without_paths(row: StoredRun | SourceState | InspectionRow) -> dict[str, Any]:
     """Plain values. Nobody outside needs the folders of this machine."""
     return {name: value for name, value in dataclasses.asdict(row).items() if name != "folder"}
+
+
+def plain_refit(refit: RefitState) -> dict[str, Any]:
+    return dataclasses.asdict(refit) | {"engine": PurePath(refit.engine).name}
 
 
 def plain_row(row: InspectionRow) -> dict[str, Any]:

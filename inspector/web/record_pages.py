@@ -20,7 +20,7 @@ def run_parts(rows: Sequence[StoredRun], *, page_size: int) -> list[Markup | Non
             "Runs, the newest first",
             (
                 *("Start (UTC)", "Run", "Camera", "Kind", "Recipe", "Rule", "Threshold"),
-                *("Captured", "Dropped", "Missing", "Status"),
+                *("Captured", "PASS", "FAIL", "ERROR", "Dropped", "Missing", "Status"),
             ),
             (
                 (
@@ -32,6 +32,9 @@ def run_parts(rows: Sequence[StoredRun], *, page_size: int) -> list[Markup | Non
                     row.rule or "-",
                     number(row.image_threshold),
                     _count(row.captured),
+                    str(row.passed),
+                    str(row.failed),
+                    str(row.errored),
                     _count(row.dropped),
                     _count(row.missing),
                     row.status or row.state,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,8 @@ from engines.spec_file import file_hash
 from inspector.core.errors import EngineError
 from inspector.core.mode import LOCKED
 from inspector.report.markup import Child, Markup, element
-from inspector.service.line_state import LineState
+from inspector.service.line_state import LineState, RefitState
+from inspector.store.feedback import MISSED
 from inspector.web.layout import (
     LOCKED_NOTE,
     Visitor,
@@ -63,6 +65,7 @@ def teaching_parts(state: LineState, visitor: Visitor) -> list[Child]:
     return [
         element("p", intro),
         note(LOCKED_NOTE) if locked else None,
+        _refit(state.refit),
         *(
             _engine(Path(path), cameras, visitor, locked=locked)
             for path, cameras in engines.items()
@@ -71,14 +74,50 @@ def teaching_parts(state: LineState, visitor: Visitor) -> list[Child]:
     ]
 
 
+def refit_text(refit: RefitState | None) -> str:
+    """What the refit does, or its result; empty without a refit."""
+    if refit is None:
+        return ""
+    word = "is working" if refit.is_working else "has ended"
+    return f"The refit of {Path(refit.engine).name} {word}: {refit.text}."
+
+
+def _refit(refit: RefitState | None) -> Markup:
+    """The script keeps the sentence up to date, and loads the page again at the end."""
+    is_working = refit is not None and refit.is_working
+    return element(
+        "section",
+        element("p", refit_text(refit), id="refit", role="status", class_="note"),
+        element("p", "Began ", time_text(refit.began_utc), " UTC.", class_="note")
+        if refit is not None
+        else None,
+        element("noscript", note("Load this page again to see how far it is."))
+        if is_working
+        else None,
+        aria_label="Refit",
+        data_working="yes" if is_working else None,
+    )
+
+
+@lru_cache(maxsize=16)
+def _hash_of_content(path: Path, size: int, changed_ns: int) -> str:
+    return file_hash(path)
+
+
+def hash_engine(path: Path) -> str:
+    """Hash of the file. A file whose size and time are the same is not read again."""
+    status = path.stat()
+    return _hash_of_content(path, status.st_size, status.st_mtime_ns)
+
+
 def _engine(engine: Path, cameras: list[str], visitor: Visitor, *, locked: bool) -> Markup:
     candidate = candidate_path(engine)
     has_candidate = candidate.is_file()
     changes = read_changes(engine)
 
-    present = {"expected_engine_sha256": file_hash(engine)} if engine.is_file() else {}
+    present = {"expected_engine_sha256": hash_engine(engine)} if engine.is_file() else {}
     if has_candidate:
-        present["expected_candidate_sha256"] = file_hash(candidate)
+        present["expected_candidate_sha256"] = hash_engine(candidate)
 
     def ask(kind: str, name: str, path: Path, text: str, *, plain: bool = False) -> Markup:
         return request_form(
@@ -160,4 +199,4 @@ def describe_candidate(values: Mapping[str, Any]) -> list[str]:
 
 def _is_lost(picture: Mapping[str, Any]) -> bool:
     verdicts = (picture["old_verdict"], picture["new_verdict"])
-    return picture["answer"] == "missed" and verdicts == ("FAIL", "PASS")
+    return picture["answer"] == MISSED and verdicts == ("FAIL", "PASS")

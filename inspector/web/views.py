@@ -27,6 +27,7 @@ from inspector.store.history import (
     last_scores,
     read_measured,
 )
+from inspector.store.log_rows import PRODUCTION
 from inspector.web.fields import LARGEST, FieldError, number_field, text_field, whole_field
 from inspector.web.figures import disk_text, engine_name, source_figures, status_text
 from inspector.web.frame_page import frame_parts
@@ -34,12 +35,13 @@ from inspector.web.history_page import PAGE, history_parts, read_filter
 from inspector.web.layout import Visitor, page
 from inspector.web.live_page import MOST_STREAMS, live_parts, live_version
 from inspector.web.pictures import PICTURES, read_picture
-from inspector.web.plain_values import finite, plain_row, without_paths
+from inspector.web.plain_values import finite, plain_refit, plain_row, without_paths
 from inspector.web.record_pages import change_parts, run_parts
 from inspector.web.teaching_page import (
     PAGE_POLICY,
     list_engines,
     read_comparison,
+    refit_text,
     teaching_parts,
 )
 from inspector.web.thresholds_page import LAST, threshold_parts
@@ -90,7 +92,7 @@ class Views:
         return _html("Live", "/", visitor, *parts, notice=notice)
 
     def _last_failures(self, limit: int = LAST_FAILURES) -> list[InspectionRow]:
-        failures = HistoryFilter(verdicts=("FAIL", "ERROR"), kind="production")
+        failures = HistoryFilter(verdicts=("FAIL", "ERROR"), kind=PRODUCTION)
         return find_inspections(self._store, failures, limit=limit)
 
     def state_json(self, request: Request, visitor: Visitor, notice: Markup | None) -> Response:
@@ -104,8 +106,10 @@ class Views:
             dataclasses.asdict(state)
             | {
                 "sources": sources,
+                "refit": None if state.refit is None else plain_refit(state.refit),
                 "status_text": status_text(state),
                 "disk_text": disk_text(state),
+                "refit_text": refit_text(state.refit),
                 "open_alarms": len(alarms),
                 "page_version": live_version(state, alarms, failures),
             }

@@ -1,7 +1,6 @@
 """Changes the thresholds of an existing engine: chooses them again, or sets them by hand."""
 
 import dataclasses
-import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from inspector.core.errors import ConfigError, DataError
 from inspector.core.picture_files import pictures_in
 from inspector.core.reading import Reading
 from learning.datasets.pictures import list_pictures
+from learning.stored_pictures import hash_pixels
 from learning.thresholds.choosing import (
     Thresholds,
     choose_thresholds,
@@ -70,7 +70,7 @@ def read_left_out(record: LeftOutRecord) -> LeftOut:
 
 def picture_hash(pixels: Image) -> str:
     """Of (H, W, 3) uint8 RGB as the engine takes it."""
-    return hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
+    return hash_pixels(pixels)[:16]
 
 
 def score_with_engine(

@@ -1,24 +1,25 @@
 """Tests of parts on live pipelines: silent sources, dropped frames, aborts, and broken sinks."""
 
+import contextlib
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pipeline_rig import ListSink, ListSource, RigEngine, frame, make_pipeline, run
 from record_schema import check_log
+from waiting import wait_for
 
 from inspector.core.clock import now_ns
-from inspector.core.errors import StageError
+from inspector.core.errors import SourceError, StageError
 from inspector.core.events import Event, Ledger, Part
+from inspector.event_stages import EventStages
 from inspector.outputs.json_log import JsonLogSink
 from inspector.parts.book import PartBook
 from inspector.parts.grouping import Grouping, SequenceGrouping, count_frames
 from inspector.parts.joiner import PartJoiner
-from inspector.parts.stage import PartStage, RunEnd
-from inspector.parts.triggers import TriggerGrouping, TriggerRules
+from inspector.parts.stage import PartStage
+from inspector.parts.triggers import Trigger, TriggerGrouping, TriggerRules
 from inspector.parts.verdict import PartRule
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output
@@ -52,14 +53,7 @@ def triggered(book: PartBook) -> TriggerGrouping:
 
 
 def connect(stage: PartStage, pipeline: Pipeline) -> None:
-    stage.run_end = RunEnd(lambda: pipeline.stats.captured, lambda: not pipeline.stats.stopped)
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    EventStages(parts=stage).connect(pipeline)
 
 
 def test_a_part_that_is_triggered_while_the_camera_is_silent_is_reported(tmp_path: Path) -> None:
@@ -77,6 +71,21 @@ def test_a_part_that_is_triggered_while_the_camera_is_silent_is_reported(tmp_pat
     pipeline.finish()
     kinds = [r["type"] for r in check_log(tmp_path / "i.jsonl")]
     assert kinds == ["header", "verdict", "measured", "part", "ledger"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_part_that_a_failed_camera_cuts_is_not_a_pass(*, fails: bool) -> None:
+    def until_the_next_trigger(book: PartBook) -> TriggerGrouping:
+        rules, known = TriggerRules(None, None, 0.1), [Trigger(0.0, "A")]
+        return TriggerGrouping(book, "run", rules, live=False, triggers=known)
+
+    stage, events = make_stage(until_the_next_trigger), EventList()
+    items = [frame(0), frame(1), *([SourceError("the cable is cut")] if fails else [])]
+    pipeline = make_pipeline(ListSource(items), [events], event_stages=[stage])
+    connect(stage, pipeline)
+    with pytest.raises(SourceError) if fails else contextlib.nullcontext():
+        run(pipeline)
+    assert [part.cause for part in events.parts] == (["incomplete"] if fails else [None])
 
 
 def test_a_silent_camera_of_two_makes_the_part_an_error_in_time() -> None:

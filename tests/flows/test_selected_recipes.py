@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from line_rig import LineRig, wait_for, write_line
+from line_rig import LineRig, write_line
 from motion_services import Broker
+from waiting import wait_for
 
 from inspector.service.attending import attend
 from inspector.service.notify import Notifier

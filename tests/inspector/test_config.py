@@ -72,7 +72,10 @@ def test_settings_are_read_as_yaml(text: str, expected: tuple[str, Any]) -> None
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("engin: {}", "c.yaml: unknown key engin; known keys here: calibration, checks, codes, engine"),
+        (
+            "engin: {}",
+            "c.yaml: unknown key engin; known keys here: calibration, checks, codes, engine",
+        ),
         ("engine: {thraeds: 1}", "; did you mean threads?"),
         (
             "engine: {threads: 1, threads: 2}",

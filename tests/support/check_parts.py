@@ -5,7 +5,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from line_rig import LineRig, wait_for, write_line
+from line_rig import LineRig, write_line
+from waiting import wait_for
 
 from inspector.store.checks import CheckResult, find_check_results
 

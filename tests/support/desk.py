@@ -1,6 +1,5 @@
 """A line and a store for the tests of the web view."""
 
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,7 +20,6 @@ from inspector.outputs.folder import ORIGINALS, SNAPSHOTS, original_name, snapsh
 from inspector.render.side_by_side import RenderedPicture, SideBySide
 from inspector.service.line_state import LineState, SourceState
 from inspector.store.database import Store
-from inspector.store.requests import Request, answer_request, take_requests
 from inspector.triggers.gate import TriggerAnswer, TriggerGate
 from inspector.triggers.message import check_message
 from inspector.web.options import WebViewOptions, read_secrets
@@ -178,26 +176,3 @@ class Site:
 
     def log_in(self, secret: str, user: str = "", **fields: str) -> Any:
         return self.send("/login", {"user": user, "secret": secret, **fields})
-
-
-@contextmanager
-def answer_requests(
-    store: Store, text: str = "It is done.", *, done: bool = True
-) -> Iterator[list[Request]]:
-    """Answers requests like a line. Gives the list of those that came."""
-    requests: list[Request] = []
-    ending = threading.Event()
-
-    def work() -> None:
-        while not ending.wait(0.01):
-            for request in take_requests(store):
-                requests.append(request)
-                answer_request(store, request.number, done=done, text=text)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield requests
-    finally:
-        ending.set()
-        thread.join()

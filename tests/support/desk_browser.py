@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from desk import FakeLine, answer_requests, fill_store
+from answering import answer_requests
+from desk import FakeLine, fill_store
 
 from inspector.store.database import Store
 from inspector.store.requests import Request
@@ -34,7 +35,7 @@ def serve(folder: Path, **options: Any) -> Iterator[Desk]:
     line.show(1)
     view = start_web_view(WebViewOptions(port=0, rate_hz=20, **options), store, line)
     try:
-        with answer_requests(store, "It is done.") as requests:
+        with answer_requests(store) as requests:
             yield Desk(store, line, f"http://127.0.0.1:{view.port}", requests)
     finally:
         view.stop()
@@ -55,6 +56,8 @@ def open_page(browser: Any, **context: Any) -> Iterator[Page]:
         assert [text for text in messages if not text.startswith(refused)] == []
 
 
-def go(page: Page, desk: Desk, path: str) -> None:
-    """A page with a live picture never finishes to load."""
-    page.goto(desk.address + path, wait_until="domcontentloaded")
+def go(page: Page, desk: Desk, path: str) -> int:
+    """Returns the status of the answer. A page with a live picture never finishes to load."""
+    answer = page.goto(desk.address + path, wait_until="domcontentloaded")
+    status: int = answer.status
+    return status

@@ -2,7 +2,6 @@
 
 import contextlib
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -64,11 +63,13 @@ def kill_lines(folder: Path, *, kills: int, seed: int) -> KilledLines:
     marked = 0
     for _ in range(kills):
         process, before = _start(folder), len(_logs(folder))
-        if choose.random() < 2 / 3:
-            _wait_for(process, lambda count=before: _has_frames(_logs(folder)[count:]))
-        time.sleep(choose.uniform(0.0, LONGEST_S))
-        assert process.poll() is None, process.communicate()[0]
-        process.send_signal(signal.SIGKILL)
+        try:
+            if choose.random() < 2 / 3:
+                _wait_for(process, lambda count=before: _has_frames(_logs(folder)[count:]))
+            time.sleep(choose.uniform(0.0, LONGEST_S))
+            assert process.poll() is None, process.communicate()[0]
+        finally:
+            process.kill()
         process.communicate()
         marked += (folder / "runs" / FILE).exists()
         with _store(folder):

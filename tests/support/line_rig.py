@@ -3,13 +3,12 @@
 import json
 import signal
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+from waiting import wait_for
 
 from inspector.config import load_config
 from inspector.core.errors import InspectorError
@@ -23,13 +22,6 @@ LIVE = {
     "fps": 200,
     "synthetic": {"paced": True, "frames": None},
 }
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def write_line(folder: Path, **sections: Any) -> Path:

@@ -9,9 +9,10 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from waiting import wait_for
 
 from inspector.core.clock import now_ns
 from inspector.tracking.positions import Place, Positions
@@ -27,14 +28,6 @@ def free_port() -> int:
     with socket.socket() as place:
         place.bind(("127.0.0.1", 0))
         return int(place.getsockname()[1])
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Fails if the condition does not become true in time."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def now_s() -> float:

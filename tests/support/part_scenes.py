@@ -85,9 +85,8 @@ def run_stage(
     *,
     captured: int = 0,
     complete: bool = True,
-    handed_over: bool = False,
 ) -> Seen:
-    stage.run_end = RunEnd(lambda: captured, lambda: complete, lambda: handed_over)
+    stage.run_end = RunEnd(lambda: captured, lambda: complete)
     labels: list[str | None] = []
     events: list[Event] = []
     for item in frames:

@@ -5,10 +5,11 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from motion_services import wait_for
+from answering import answer_requests
+from waiting import wait_for
 
 from inspector.store.database import Store
-from inspector.store.requests import Request, answer_request, take_requests
+from inspector.store.requests import Request
 
 RECIPES = ("bottle", "cap")
 
@@ -18,12 +19,10 @@ class RecipeLine:
 
     def __init__(self, store: Store, names: Sequence[str] = RECIPES) -> None:
         self.store, self._names = store, names
-        self.requests: list[Request] = []
         self.answers = threading.Event()
         self.answers.set()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
+        self._stack = contextlib.ExitStack()
+        self.requests = self._stack.enter_context(answer_requests(store, self._reply))
 
     @property
     def names(self) -> list[str]:
@@ -36,18 +35,13 @@ class RecipeLine:
         assert self.names == list(names)
 
     def close(self) -> None:
-        self._stop.set()
-        self._thread.join()
+        self._stack.close()
 
-    def _work(self) -> None:
-        while not self._stop.wait(0.01):
-            for request in take_requests(self.store):
-                self.requests.append(request)
-                self.answers.wait()
-                name = request.arguments["name"]
-                done = name in self._names
-                text = f"{name} is used" if done else f"there is no recipe {name}"
-                answer_request(self.store, request.number, done=done, text=text)
+    def _reply(self, request: Request) -> tuple[bool, str]:
+        self.answers.wait()
+        name = request.arguments["name"]
+        done = name in self._names
+        return done, f"{name} is used" if done else f"there is no recipe {name}"
 
 
 @contextlib.contextmanager

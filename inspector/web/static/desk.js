@@ -121,11 +121,36 @@ function keepPicturesAlive() {
   }
 }
 
+// Shows what a refit does, and loads the page again when it has ended.
+function followRefit() {
+  const line = document.getElementById("refit");
+  const wasWorking = line.parentElement.dataset.working === "yes";
+
+  async function poll() {
+    if (!document.hidden) {
+      try {
+        const answer = await fetch("/api/state");
+        if (!answer.ok) throw new Error(`the answer is ${answer.status}`);
+        const state = await answer.json();
+        const isWorking = state.refit !== null && state.refit.is_working;
+        setText(line, state.refit_text);
+        const isTyping = document.activeElement.closest("form") !== null;
+        if (isWorking !== wasWorking && !isTyping) return location.reload();
+      } catch (error) {
+        setText(line, `No connection to the line (${error.message}).`);
+      }
+    }
+    setTimeout(poll, POLL_MS);
+  }
+  poll();
+}
+
 fillNames(document);
 if (document.body.dataset.page === "/") {
   keepUpToDate();
   keepPicturesAlive();
 }
+if (document.body.dataset.page === "/teaching") followRefit();
 const notice = document.getElementById("notice");
 if (notice) {
   // The message belongs to one change, not to this address.

@@ -119,6 +119,22 @@ def test_sound_is_cut_without_loss(tmp_path: Path) -> None:
     assert [p[0] for p in heard] == pytest.approx([p[0] for p in clear], abs=1e-3)
 
 
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_a_list_that_grew_is_the_same_as_a_new_one(tmp_path: Path, is_removed: bool) -> None:
+    sink = opened(tmp_path)
+    # The pieces become longer, and there is a gap.
+    times_s = [*(n / 25 for n in range(200)), *(30 + n / 2 for n in range(40))]
+    for number, pts_s in enumerate(times_s):
+        sink.write(inspection(number, pts_s=pts_s), FlatPicture(number % 200))
+        if is_removed and number == 180:
+            (tmp_path / VIDEO_LIST).unlink(missing_ok=True)
+    sink.close()
+    grown = (tmp_path / VIDEO_LIST).read_bytes()
+    assert grown.count(b"#EXT-X-MAP") == len(find_segments(tmp_path)) > 4
+    write_list(tmp_path)
+    assert grown == (tmp_path / VIDEO_LIST).read_bytes()
+
+
 def test_an_open_segment_is_readable_and_can_be_listed(tmp_path: Path) -> None:
     """As after a kill: the last file has no index, and the list does not name it."""
     sink = opened(tmp_path)

@@ -1,9 +1,10 @@
 """Tests of parts whose frames are known by number or by name, of the rules, and of the ledger."""
 
 import pytest
-from part_scenes import make_stage, run_frames, run_names, run_stage, see
+from part_scenes import make_stage, run_frames, run_names, run_stage, see, see_all
 
-from inspector.parts.grouping import SequenceGrouping, count_frames
+from inspector.parts.book import PartBook
+from inspector.parts.grouping import SequenceGrouping, count_frames, match_names
 from inspector.parts.verdict import PartRule
 
 ANY, WORST = PartRule("any"), PartRule("worst")
@@ -115,6 +116,17 @@ def test_a_part_with_too_few_pictures_is_incomplete() -> None:
 def test_a_part_whose_pictures_were_not_all_read_before_a_stop_is_not_a_pass() -> None:
     seen = run_names(NAMES, "PPP", r"^(\d+)_", complete=False)
     assert [(p.part_id, p.cause) for p in seen.parts] == [("7", None), ("8", "incomplete")]
+
+
+def test_a_part_of_which_an_earlier_run_got_pictures_is_not_a_pass() -> None:
+    names, earlier = ["7_b", "8_a", "8_b"], ["6_a", "7_a"]
+
+    def make(book: PartBook) -> SequenceGrouping:
+        find_slot = match_names(lambda: names, r"^(\d+)_", None, lambda: earlier)
+        return SequenceGrouping(book, find_slot)
+
+    seen = run_stage(make_stage(make, continues=True), see_all("PPP"))
+    assert [(p.part_id, p.cause) for p in seen.parts] == [("7", "incomplete"), ("8", None)]
 
 
 def test_a_picture_without_a_part_id_belongs_to_no_part() -> None:

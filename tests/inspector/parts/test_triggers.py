@@ -122,6 +122,12 @@ def test_triggers_behind_the_end_of_a_stopped_run_are_not_counted() -> None:
     assert [p.part_id for p in seen.parts] == ["A"]
 
 
+def test_a_part_whose_window_a_stop_cuts_is_not_a_pass() -> None:
+    stage = make((0.0, "A"), (0.3, "B"), window_s=0.3)
+    seen = run_stage(stage, frames("PPPPP"), complete=False)
+    assert [(p.part_id, p.cause) for p in seen.parts] == [("A", None), ("B", "incomplete")]
+
+
 def test_a_trigger_that_comes_after_its_frames_takes_them_from_the_history() -> None:
     stage = make(window_s=0.25)
     for item in frames("PPFP"):
@@ -201,7 +207,7 @@ def test_a_late_trigger_never_passes_a_part_that_a_change_of_a_line_cuts(
     for item in frames("PPPP"):
         before.see(item)
     before.trigger("late", 0.25)
-    assert run_stage(before, [], complete=False, handed_over=True).causes == ["incomplete"]
+    assert run_stage(before, [], complete=False).causes == ["incomplete"]
     after = make(window_s=0.5, frames=count, continues=True)
     for number in (4, 5):
         after.see(see(number))

@@ -204,10 +204,20 @@ def test_a_part_that_a_change_of_a_line_cuts_never_passes(frame: int) -> None:
         return ZoneGrouping(book, "run", presence(belt(0.0, 1)), None)
 
     frames = [see(n, image=parts_on_belt(n, [0.0, -300.0], (220, 220, 220))) for n in range(80)]
-    before = run_stage(make_stage(make), frames[:frame], complete=False, handed_over=True)
+    before = run_stage(make_stage(make), frames[:frame], complete=False)
     after = run_stage(make_stage(make, continues=True), frames[frame:], captured=80)
     assert (before.verdicts, before.causes) == (["ERROR"], ["incomplete"])
     assert (after.verdicts, after.causes) == (["ERROR", "PASS"], ["incomplete", None])
+
+
+def test_a_part_that_is_in_the_zone_at_a_stop_is_not_a_pass() -> None:
+    def make(book: PartBook) -> ZoneGrouping:
+        return ZoneGrouping(book, "run", presence(SCENE[" "]), None)
+
+    stopped = run_stage(make_stage(make), scene(" PP  PP"), complete=False)
+    assert stopped.causes == [None, "incomplete"]
+    ended = run_stage(make_stage(make), scene(" PP  PP"))
+    assert ended.causes == [None, None]
 
 
 def test_a_change_between_two_parts_cuts_none() -> None:
@@ -215,7 +225,7 @@ def test_a_change_between_two_parts_cuts_none() -> None:
         return ZoneGrouping(book, "run", presence(belt(0.0, 1)), None)
 
     frames = [see(n, image=parts_on_belt(n, [0.0, -300.0], (220, 220, 220))) for n in range(80)]
-    before = run_stage(make_stage(make), frames[:40], complete=False, handed_over=True)
+    before = run_stage(make_stage(make), frames[:40], complete=False)
     after = run_stage(make_stage(make, continues=True), frames[40:], captured=80)
     assert before.verdicts == after.verdicts == ["PASS"]
 
@@ -237,6 +247,6 @@ def test_a_change_in_a_hole_or_before_a_damaged_frame_cuts_the_part(
     def make(book: PartBook) -> ZoneGrouping:
         return ZoneGrouping(book, "run", presence(SCENE[" "]), expected, 3)
 
-    first = run_stage(make_stage(make), scene(before), complete=False, handed_over=True)
+    first = run_stage(make_stage(make), scene(before), complete=False)
     second = run_stage(make_stage(make, continues=True), scene(after))
     assert first.causes + second.causes == causes

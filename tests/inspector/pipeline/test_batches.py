@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from pipeline_rig import (
     run,
     stage_threads,
 )
+from waiting import wait_for
 
 from inspector.core.arrays import Image, Map
 from inspector.core.errors import StageError
@@ -35,13 +35,6 @@ class HeldEngine(RigEngine):
         self.entered.set()
         self.release.wait(20)
         return super().infer(pixels)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def test_a_file_is_inspected_in_batches_in_order_and_the_last_may_be_smaller() -> None:
@@ -110,7 +103,7 @@ def test_stop_ends_the_wait_for_a_full_batch_and_inspects_its_frames() -> None:
         ListSource([frame(0), frame(1)], endless=True), [sink], engine, batch=8
     )
     pipeline.start()
-    wait_until(lambda: pipeline.stats.captured == 2)
+    wait_for(lambda: pipeline.stats.captured == 2)
     pipeline.stop()
     pipeline.finish()
     assert engine.sizes == [2]
@@ -122,7 +115,7 @@ def test_abort_discards_a_partial_batch_and_counts_it() -> None:
     sink, engine = ListSink(), RigEngine()
     pipeline = make_pipeline(ListSource([frame(0), bad(1)], endless=True), [sink], engine, batch=8)
     pipeline.start()
-    wait_until(lambda: pipeline.stats.captured == 2)
+    wait_for(lambda: pipeline.stats.captured == 2)
     pipeline.abort()
     pipeline.finish()
     assert engine.sizes == []
@@ -164,7 +157,7 @@ def test_the_next_batch_fills_while_the_engine_runs_and_no_more_than_that() -> N
     pipeline.start()
     # In the engine, before the engine, in preprocess, before preprocess, in capture.
     most = 5 + 5 + 1 + 2 + 1
-    wait_until(lambda: pipeline.stats.captured == most)
+    wait_for(lambda: pipeline.stats.captured == most)
     time.sleep(0.02)
     assert pipeline.stats.captured == most
     engine.release.set()
@@ -187,7 +180,7 @@ def test_the_engine_runs_while_its_last_batch_is_measured() -> None:
         batch=4,
     )
     pipeline.start()
-    wait_until(lambda: engine.sizes == [4, 4])
+    wait_for(lambda: engine.sizes == [4, 4])
     measured.set()
     pipeline.finish()
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from line_rig import LineRig, wait_for, write_line
+from line_rig import LineRig, write_line
+from waiting import wait_for
 
 from inspector.core.errors import ConfigError, SinkError
 from inspector.evidence.signing import load_signing_key

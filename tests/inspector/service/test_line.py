@@ -1,5 +1,6 @@
 """Tests the changes of a line: between two frames, nothing lost, nothing doubled."""
 
+import contextlib
 import random
 import threading
 import time
@@ -7,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from line_rig import LIVE, LineRig, RecordedRun, wait_for, write_line
+from line_rig import LIVE, LineRig, RecordedRun, write_line
 from record_schema import check_log
+from waiting import wait_for
 
 from engines.backends.fake import FakeEngine
 from inspector.core.errors import ConfigError
 from inspector.core.types import Frame
 from inspector.service.settings import read_settings
+from inspector.session import Session
 from inspector.sources.synthetic import SyntheticSource
 from inspector.store.audit import find_changes
+from inspector.store.database import Store
 from tools.verify import main as verify
 
 FILE = {"uri": "synthetic", "frame_size": "64x48", "fps": 100, "synthetic": {"frames": 500}}
@@ -40,6 +44,29 @@ def change_often(rig: LineRig, seed: int, count: int) -> None:
     for number in range(count):
         time.sleep(0.1 * times.random())
         assert rig.ask("thresholds", source=rig.source, image_threshold=10 + number).done
+
+
+def test_changes_are_in_the_audit_trail_before_their_first_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored: list[list[Any]] = []
+    start = Session.start
+
+    def look(session: Session) -> None:
+        with contextlib.closing(Store(tmp_path / "runs" / "store.sqlite")) as store:
+            stored.append([(change.what, change.new) for change in find_changes(store)])
+        start(session)
+
+    monkeypatch.setattr(Session, "start", look)
+    with LineRig(write_line(tmp_path, store={"enabled": True})) as rig:
+        rig.wait_for_frames()
+        assert rig.ask("thresholds", source="main", image_threshold=7.5).done
+        rig.wait_for_frames()
+    verdict = {"image_threshold": 9, "pixel_threshold": 5}
+    with LineRig(write_line(tmp_path, store={"enabled": True}, verdict=verdict)) as rig:
+        rig.wait_for_frames()
+    of_request, of_file = ("verdict.image_threshold", 7.5), ("verdict.pixel_threshold", 5.0)
+    assert [entries[:1] for entries in stored] == [[], [of_request], [of_file]]
 
 
 def test_a_request_begins_a_new_run_between_two_frames(tmp_path: Path) -> None:

@@ -12,9 +12,8 @@ from inspector.service.notify import take_notifier
 def test_a_stuck_stage_of_a_session_that_ends_is_a_fault_while_the_line_ends() -> None:
     error: list[str] = []
     pipeline = SimpleNamespace(find_stuck_stage=lambda limit_s: error[0] if error else None)
-    line: Any = SimpleNamespace(
-        reloads=0, is_ending=True, runs=(), unfinished_runs=[SimpleNamespace(pipeline=pipeline)]
-    )
+    sessions = SimpleNamespace(unfinished_runs=[SimpleNamespace(pipeline=pipeline)])
+    line: Any = SimpleNamespace(reloads=0, is_ending=True, runs=(), sessions=sessions)
     for error[:], beats in (([], True), (["stage output is stuck"], False)):
         with notify_socket() as manager:
             values = {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "2000000"}

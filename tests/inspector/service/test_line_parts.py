@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from line_rig import LIVE, LineRig, RecordedRun, wait_for, write_line
+from line_rig import LIVE, LineRig, RecordedRun, write_line
 from part_runs import read_rows
+from waiting import wait_for
 
 from inspector.core.types import Frame
 from inspector.sources.synthetic import SyntheticSource

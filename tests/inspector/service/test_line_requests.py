@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 import yaml
-from line_rig import LIVE, LineRig, RecordedRun, wait_for, write_line
+from line_rig import LIVE, LineRig, RecordedRun, write_line
+from waiting import wait_for
 
 from engines.backends.fake import FakeEngine
 from inspector.app import main
 from inspector.core.errors import ConfigError
 from inspector.service.line_requests import Reply
+from inspector.service.line_state import NextSource, NextStart
 from inspector.service.settings import Settings, ThresholdSetting, write_settings
 from inspector.store.alarms import find_alarms, raise_alarm
 from inspector.store.audit import find_changes
@@ -36,9 +38,13 @@ def test_a_line_stops_and_starts_again(tmp_path: Path) -> None:
         assert rig.ask("thresholds", source="main", image_threshold=7.5).text == (
             "the thresholds of main are changed from the next start on"
         )
+        next_source = NextSource("main", None, 7.5, 9.0)
+        assert rig.line.state().next_start == NextStart(None, (next_source,))
+        assert "main: image threshold 7.5, pixel threshold 9" in rig.ask("status").text
         assert rig.ask("start").done
         assert rig.ask("start").text == "the line is inspecting already"
         rig.wait_for_frames()
+        assert rig.line.state().next_start is None
         whats = [change.what for change in find_changes(rig.line.store.store)]
     assert whats == ["start", "verdict.image_threshold", "stop"]
     second = rig.runs()[1]

@@ -10,18 +10,21 @@ from typing import Any
 
 import pytest
 from check_parts import results, write_checked_line
-from line_rig import LineRig, wait_for, write_line
+from line_rig import LineRig, write_line
 from log_lines import warnings_of
+from waiting import wait_for
 
 from engines.backends.fake import FakeEngine
 from inspector.core.errors import EngineError, SinkError
 from inspector.module_process import start_module
-from inspector.service import completing, folder_check, routine_check
+from inspector.service import completing, line
 from inspector.service.attendants import Attendants
-from inspector.service.check_options import CheckOptions
-from inspector.service.folder_check import FolderJob
+from inspector.service.checks import folder_check, routine_check
+from inspector.service.checks.folder_check import FolderJob
+from inspector.service.checks.options import CheckOptions
 from inspector.service.line_config import LineConfig
 from inspector.service.line_requests import Reply
+from inspector.service.settings import Settings
 from inspector.store.alarms import find_alarms
 from inspector.store.follower import Follower
 from inspector.store.requests import Request, add_request, wait_for_answer
@@ -97,6 +100,20 @@ def test_an_unexpected_error_of_a_preparation_changes_nothing(
     assert not answer.done
     assert answer.text.startswith("nothing was changed: stage preparation failed")
     assert rig.ask("thresholds", source="main", image_threshold=3).done
+
+
+def test_a_change_that_cannot_be_stored_is_refused_and_leaves_no_folder(
+    rig: LineRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, settings: Settings) -> None:
+        assert (rig.folder / "0002" / "inspections.jsonl").exists()  # its outputs are open
+        raise SinkError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(line, "write_settings", refuse)
+        answer = rig.ask("thresholds", source="main", image_threshold=3)
+    assert (answer.done, answer.text) == (False, "nothing was changed: the disk is full")
+    assert sorted(path.name for path in rig.folder.glob("0*")) == ["0001"]
 
 
 def test_a_start_whose_engine_cannot_be_opened_is_refused(
@@ -180,7 +197,7 @@ def test_a_process_that_cannot_start_has_a_sentence(
 ) -> None:
     monkeypatch.setattr(subprocess, "Popen", refuse)
     with pytest.raises(EngineError, match=r"cannot start: .*temporarily unavailable"):
-        start_module("inspector.service.check_pictures", stdin=subprocess.DEVNULL)
+        start_module("inspector.service.checks.pictures", stdin=subprocess.DEVNULL)
     with warnings_of() as lines:
         completing.Completion([tmp_path]).close()
     assert any("`line-inspector recover` can do it: the process" in line for line in lines)

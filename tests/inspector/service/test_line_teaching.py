@@ -8,7 +8,8 @@ from pathlib import Path
 import cv2
 import pytest
 from engine_parts import part
-from line_rig import LIVE, LineRig, wait_for, write_line
+from line_rig import LIVE, LineRig, write_line
+from waiting import wait_for
 
 from engines.engine_changes import candidate_path, read_changes
 from engines.spec_file import file_hash, read_engine, read_spec, write_engine
@@ -60,9 +61,12 @@ def test_a_refit_an_accepted_candidate_and_its_undoing(rig, engine):
     answer = rig.ask("refit")
     assert answer.done, answer.text
     assert not rig.ask("refit").done
+    assert (rig.line.refit.is_working, rig.line.refit.engine) == (True, str(engine))
     store = rig.line.store.store
     wait_for(lambda: [change.what for change in find_changes(store)] == ["refit"], 60)
     assert find_changes(store)[0].new == f"the candidate {candidate} is ready"
+    refit = rig.line.state().refit
+    assert (refit.is_working, refit.text) == (False, f"the candidate {candidate} is ready")
     second = candidate.read_bytes()
 
     answer = rig.ask("accept_engine", candidate=str(candidate))
@@ -147,7 +151,7 @@ def test_an_undo_that_the_line_cannot_begin_with_is_taken_back(rig, engine, monk
         raise EngineError("no memory is free")
 
     with monkeypatch.context() as patch:
-        patch.setattr(rig.line, "_make_session", refuse)
+        patch.setattr(rig.line.sessions, "_make", refuse)
         answer = rig.ask("undo_engine")
     assert (answer.done, answer.text) == (False, "nothing was changed: no memory is free")
     assert engine.read_bytes() == second

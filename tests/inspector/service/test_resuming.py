@@ -7,8 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from line_rig import LineRig, wait_for, write_line
+from line_rig import LineRig, write_line
 from log_lines import warnings_of
+from waiting import wait_for
 
 from inspector.config import load_config
 from inspector.core.errors import InspectorError

@@ -246,6 +246,7 @@ def test_counts_and_names_are_those_of_the_view() -> None:
         {"wire": 2},
     )
     assert list(new.names) == list("efgh")
+    assert list(new.earlier_names) == list("abcd")
 
 
 def test_a_frame_that_was_dropped_at_the_change_gives_no_negative_number() -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -68,22 +69,14 @@ def test_a_store_of_format_1_opens_with_its_content(tmp_path: Path) -> None:
 def test_two_programs_may_bring_an_old_store_to_the_new_format(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     execute(path, FORMAT_1.read_text())
-    failures: list[BaseException] = []
     barrier = threading.Barrier(4)
 
-    def open_it() -> None:
+    def open_it(_: int) -> None:
         barrier.wait()
-        try:
-            Store(path).close()
-        except ConfigError as exc:
-            failures.append(exc)
+        Store(path).close()
 
-    threads = [threading.Thread(target=open_it) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(open_it, range(4)))  # raises the error of any thread
     with open_store(path) as store:
         assert rows(store, "SELECT COUNT(*) FROM inspections") == [(2,)]
 
@@ -166,11 +159,8 @@ def test_many_threads_and_two_programs_write_at_the_same_time(tmp_path: Path) ->
                 add_change(store, who="a", what="b", new=number)
                 find_changes(store, limit=3)
 
-        threads = [threading.Thread(target=write, args=(s,)) for s in (first, second) * 3]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(6) as threads:
+            list(threads.map(write, (first, second) * 3))  # raises the error of any thread
         assert len(find_changes(first, limit=1000)) == 120
 
 

@@ -1,5 +1,6 @@
 """Tests that the store has every inspection of the logs once, after whatever happened to them."""
 
+import contextlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -11,9 +12,11 @@ from log_lines import warnings_of
 from output_parts import UTC, defect
 from report_runs import closed, scratch
 from store_runs import START_MS, LogOfRun, follow, frame, frames, open_store, rows
+from waiting import wait_for
 
 from inspector.core.events import Checkpoint
 from inspector.core.file_hash import FileState
+from inspector.core.files import sole_writer
 from inspector.core.types import Verdict
 from inspector.outputs.folder import LOG, SUMMARY
 from inspector.store.database import Store
@@ -201,8 +204,7 @@ def test_a_removed_log_is_a_sentence(store: Store, tmp_path: Path) -> None:
     LogOfRun(tmp_path / "runs/a").add(*frames(3))
     follower = Follower(store, 0.01)
     follower.watch(tmp_path / "runs/a")
-    while rows(store, COUNT) != [(3, 3)]:
-        pass
+    wait_for(lambda: rows(store, COUNT) == [(3, 3)])
     with warnings_of() as warnings:
         (tmp_path / "runs/a" / LOG).unlink()
         follower.stop()
@@ -220,6 +222,53 @@ def test_a_folder_that_was_removed_between_two_starts(store: Store, tmp_path: Pa
     (run,) = find_stored_runs(store)
     assert (run.state, run.note) == ("missing", f"{tmp_path / 'runs/a'} was removed")
     assert rows(store, COUNT) == [(3, 3)]
+
+
+def test_a_run_that_ended_without_a_summary_is_followed_until_the_next_start(
+    store: Store, tmp_path: Path
+) -> None:
+    log = LogOfRun(tmp_path / "runs/a").add(*frames(3))
+    follower = Follower(store, 0.01)
+    with warnings_of() as warnings:
+        follower.watch(tmp_path / "runs/a")
+        follower.leave(tmp_path / "runs/a")
+        wait_for(lambda: warnings)
+    assert "ended without a summary" in warnings[0]
+    log.add(*frames(2, 3))
+    follower.stop()
+    assert rows(store, COUNT) == [(3, 3)]
+    follow(store)
+    assert rows(store, COUNT) == [(5, 5)]
+
+
+def test_a_killed_run_of_several_sources_ends_when_all_its_logs_are_complete(
+    store: Store, tmp_path: Path
+) -> None:
+    logs = [LogOfRun(tmp_path / "runs/a" / n, source=n).add(*frames(2)) for n in ("l", "r")]
+    follow(store, tmp_path / "runs/a")
+    for log in logs:
+        log.finish()  # recovering writes no summary over all sources
+    follow(store)
+    assert rows(store, "SELECT closed FROM folders") == [(1,)]
+
+
+@pytest.mark.parametrize("is_written", [False, True])
+def test_a_killed_run_that_nobody_can_complete_is_followed_until_the_next_start(
+    store: Store, tmp_path: Path, is_written: bool
+) -> None:
+    log = LogOfRun(tmp_path / "runs/a").add(*frames(3))
+    writer = sole_writer(tmp_path / "runs/a") if is_written else contextlib.nullcontext()
+    with writer:
+        follower = Follower(store, 0.01)
+        follower.catch_up()
+        follower.leave(None)
+        wait_for(lambda: rows(store, COUNT) == [(3, 3)])
+        LogOfRun(tmp_path / "runs/b", run_id="r2").add(*frames(1))
+        follower.watch(tmp_path / "runs/b")
+        wait_for(lambda: len(find_stored_runs(store)) == 2)  # so the pass before has ended
+        log.add(*frames(2, 3))
+        follower.stop()
+    assert len(find_inspections(store, HistoryFilter(run_id="r1"))) == (5 if is_written else 3)
 
 
 @pytest.mark.parametrize("lines_left", [1, 3, 6])
@@ -260,8 +309,7 @@ def test_a_log_that_is_replaced_while_it_is_followed(store: Store, tmp_path: Pat
     LogOfRun(tmp_path / "a").add(*frames(5))
     follower = Follower(store, 0.01)
     follower.watch(tmp_path / "a")
-    while rows(store, COUNT) != [(5, 5)]:
-        pass
+    wait_for(lambda: rows(store, COUNT) == [(5, 5)])
     LogOfRun(tmp_path / "a", run_id="r2").add(*frames(9)).finish()
     follower.stop()
     assert follower.failure is None
@@ -349,8 +397,8 @@ def test_only_the_newest_inspections_stay(store: Store, tmp_path: Path) -> None:
         log.add(*frames(9), replace(fail)).finish()
     follower = Follower(store, 0.001, max_inspections=15)
     follower.catch_up()
-    while rows(store, COUNT)[0][0] != 15 or rows(store, "SELECT 1 FROM runs WHERE id = 4") == []:
-        pass
+    wait_for(lambda: rows(store, "SELECT 1 FROM runs WHERE id = 4"))
+    wait_for(lambda: rows(store, COUNT)[0][0] == 15)
     follower.stop()
     inspections = find_inspections(store, EVERYTHING)
     assert [row.run_id for row in inspections] == ["r3"] * 10 + ["r2"] * 5
@@ -370,8 +418,7 @@ def test_a_full_disk_stops_only_the_store_until_there_is_space(
         follower = Follower(store, 0.001)
         follower.watch(tmp_path / "a")
         log.add(*frames(3000, 3)).finish()
-        while follower.failure is None:
-            pass
+        wait_for(lambda: follower.failure is not None)
     assert "database or disk is full" in follower.failure
     assert "inspecting continues, and the logs are complete" in warnings[0]
     assert len(warnings) == 1

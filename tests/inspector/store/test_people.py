@@ -1,10 +1,10 @@
 """Tests of what people write into the store: audit trail, alarms, feedback, and requests."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from answering import answer_requests
 from store_runs import LogOfRun, follow, frame, frames, open_store, rows
 
 from inspector.core.errors import ConfigError, SinkError
@@ -126,18 +126,8 @@ def test_a_request_is_taken_once_and_answered(store: Store) -> None:
 
 def test_an_answer_wakes_a_waiting_program(store: Store) -> None:
     number = add_request(store, "stop", {}, who="m.weber")
-    taken = threading.Event()
-
-    def answer() -> None:
-        while not taken.is_set():
-            for request in take_requests(store):
-                answer_request(store, request.number, done=True, text="stopped")
-                taken.set()
-
-    line = threading.Thread(target=answer)
-    line.start()
-    answered = wait_for_answer(store, number, 30.0)
-    line.join()
+    with answer_requests(store, lambda _: (True, "stopped")):
+        answered = wait_for_answer(store, number, 30.0)
     assert (answered.done, answered.text) == (True, "stopped")
 
 

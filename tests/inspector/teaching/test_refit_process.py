@@ -7,6 +7,7 @@ import cv2
 import pytest
 from engine_parts import part
 
+from engines.engine_changes import candidate_path
 from engines.spec_file import file_hash, read_spec
 from inspector.core.errors import ConfigError, EngineError
 from inspector.teaching.options import TeachingOptions
@@ -45,6 +46,9 @@ def test_it_makes_a_candidate_and_leaves_the_engine(engine, pictures):
     assert read_spec(outcome.candidate).trained_on["count"] == 9
     assert outcome.page.exists()
     assert file_hash(engine) == before
+    assert process.last_line() == outcome.text.splitlines()[-1]
+    candidate_path(engine).with_suffix(".log").write_text("INFO    refit: scores: 3 of 9, 12 s\n\n")
+    assert process.last_line() == "refit: scores: 3 of 9, 12 s"
 
 
 def test_a_configuration_in_the_working_folder_does_not_count(

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from log_lines import warnings_of
-from motion_services import ModbusDevice, is_known, is_unknown, latest, now_s, wait_for
+from motion_services import ModbusDevice, is_known, is_unknown, latest, now_s
+from waiting import wait_for
 
 from inspector.tracking.feed_options import ModbusOptions
 from inspector.tracking.modbus_feed import ModbusFeed

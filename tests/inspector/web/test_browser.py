@@ -1,7 +1,6 @@
 """Tests the web view in Chromium: every page on a wide and a narrow screen, with the keyboard, and
 without JavaScript."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import pytest
 from desk import line_state, source_state
 from desk_browser import PHONE, WIDE, Desk, Page, go, open_page, serve
+from waiting import wait_for
 
 from inspector.store.alarms import acknowledge_alarm, find_alarms, raise_alarm
 from inspector.store.audit import add_change
@@ -70,7 +70,7 @@ def test_every_page_fits_its_screen_and_has_names(
     browser: Any, shared: Desk, path: str, viewport: dict[str, int]
 ) -> None:
     with open_page(browser, viewport=viewport) as page:
-        go(page, shared, path)
+        assert go(page, shared, path) == (404 if path == "/nothing" else 200)
         assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
         assert page.locator("h1").count() == 1
         assert page.evaluate(UNLABELLED) == []
@@ -252,9 +252,4 @@ def test_a_page_that_is_left_ends_its_live_picture(browser: Any, desk: Desk) -> 
         wait_for_picture(page)
         assert desk.line.watched == ["main"]
         page.goto("about:blank")
-        wait = threading.Event()
-        for _ in range(500):
-            if desk.line.watched == []:
-                break
-            wait.wait(0.02)
-        assert desk.line.watched == []
+        wait_for(lambda: desk.line.watched == [])

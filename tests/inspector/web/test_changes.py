@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from desk import FakeLine, Site, answer_requests, line_state
+from answering import answer_requests
+from desk import FakeLine, Site, line_state
 
 from inspector.store.database import Store
 from inspector.store.feedback import find_feedback
@@ -37,7 +38,7 @@ def test_a_form_becomes_a_request_and_its_answer_is_shown(
     store: Store, line: FakeLine, fields: dict[str, str], arguments: dict[str, Any]
 ) -> None:
     site = Site(WebViewOptions(port=0), store, line)
-    with answer_requests(store, "It is <done>.") as requests:
+    with answer_requests(store, lambda _: (True, "It is <done>.")) as requests:
         answer = site.send(
             "/api/requests", {"who": "anna", "why": "new lot", "back": "/", **fields}
         )
@@ -52,7 +53,7 @@ def test_a_program_gets_the_answer_as_json(store: Store, line: FakeLine) -> None
     site = Site(WebViewOptions(port=0, token="a-secret-token"), store, line)
     headers = {"authorization": "Bearer a-secret-token"}
     body = {"kind": "recipe", "arguments": {"name": "can"}, "who": "plc", "why": "order 7"}
-    with answer_requests(store, "recipe can is missing", done=False):
+    with answer_requests(store, lambda _: (False, "recipe can is missing")):
         answer = site.client.post("/api/requests", json=body, headers=headers)
     assert answer.status_code == 409
     assert answer.json()["text"] == "recipe can is missing"

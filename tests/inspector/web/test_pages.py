@@ -9,7 +9,7 @@ from sample_results import HOSTILE
 from store_runs import LogOfRun, follow, frame
 
 from inspector.core.types import Verdict
-from inspector.service.line_state import CheckState, DiskState
+from inspector.service.line_state import CheckState, DiskState, NextSource, NextStart
 from inspector.store.alarms import acknowledge_alarm, raise_alarm
 from inspector.store.audit import add_change
 from inspector.store.database import Store
@@ -70,6 +70,23 @@ def test_a_line_that_does_not_inspect_can_be_started(
     page = site.page("/")
     assert "Start the inspection" in page.text
     assert "choose a recipe" in page.text
+
+
+def test_a_stopped_line_shows_what_its_next_start_uses(site: Site, line: FakeLine) -> None:
+    sources = (NextSource("left", "cap.onnx", 7.25, None), NextSource("right", None, None, 3.0))
+    line.current = line_state(state="stopped", next_start=NextStart("cap", sources))
+    page = site.page("/")
+    assert "The next start, with the recipe cap" in page.text
+    assert "leftcap.onnx7.25of the engine" in page.text
+    assert "right-of the engine3" in page.text
+    line.current = line_state(state="stopped", next_start=NextStart("lid", (), "recipe lid: gone"))
+    assert "The line cannot start: recipe lid: gone" in site.page("/").text
+
+
+def test_the_live_page_says_why_frames_were_dropped(site: Site, line: FakeLine) -> None:
+    source = source_state(dropped=7, dropped_by_cause={"overrun": 5, "abort": 2})
+    line.current = line_state(sources=(source,))
+    assert "7 (overrun 5, abort 2)" in site.page("/").text
 
 
 def test_a_page_has_at_most_four_live_pictures(site: Site, line: FakeLine) -> None:
@@ -190,7 +207,13 @@ def test_runs_and_changes_are_listed(store: Store, line: FakeLine) -> None:
     for expected in ("anna", '{"a": 1.25}', "scratch", "The disk is full.", "otto", "cleaned"):
         assert expected in text
     assert "finished" in site.page("/runs").text
-    assert [run["run_id"] for run in site.client.get("/api/runs").json()["runs"]] == ["r1"]
+    (run,) = site.client.get("/api/runs").json()["runs"]
+    assert {name: run[name] for name in ("run_id", "passed", "failed", "errored")} == {
+        "run_id": "r1",
+        "passed": 18,
+        "failed": 2,
+        "errored": 1,
+    }
     assert site.client.get("/api/changes").json()["changes"][0]["who"] == "anna"
     assert site.client.get("/api/alarms").json()["alarms"][0]["note"] == "cleaned"
 

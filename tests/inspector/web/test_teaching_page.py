@@ -1,19 +1,24 @@
 """Tests the page on which engines learn from feedback."""
 
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from desk import FakeLine, Site, line_state, source_state
 
 from engines.engine_changes import candidate_path, history_folder
-from engines.spec_file import read_spec
+from engines.spec_file import file_hash, read_spec
 from evaluation.teaching.comparison import EngineComparison, ScoredTwice, StoredPicture
 from evaluation.teaching.page import write_page
 from evaluation.teaching.wording import plain_comparison
+from inspector.service.line_state import RefitState
 from inspector.store.database import Store
+from inspector.web import teaching_page
 from inspector.web.options import WebViewOptions
 
+PATH = "/teaching"
 CHANGE = {
     "utc": "2026-01-31T12:00:00.000Z",
     "action": "accept",
@@ -100,6 +105,37 @@ def test_damaged_files_are_a_sentence(taught: Site, engine: Path, name: str) -> 
     assert taught.client.get("/teaching").status_code == 503
 
 
+def test_a_refit_says_how_far_it_is(filled_store: Store, engine: Path) -> None:
+    line = FakeLine()
+    site = Site(WebViewOptions(port=0), filled_store, line)
+    refit = RefitState(str(engine), "2026-01-31T12:00:00.000Z", True, "refit: features, 9 of 30")
+    line.current = line_state(refit=refit)
+    assert "The refit of bolt.onnx is working: refit: features, 9 of 30." in site.page(PATH).text
+    state = site.client.get("/api/state").json()
+    assert state["refit_text"] == "The refit of bolt.onnx is working: refit: features, 9 of 30."
+    assert state["refit"]["engine"] == "bolt.onnx"
+    line.current = line_state(refit=replace(refit, is_working=False, text="it failed: no memory"))
+    assert "The refit of bolt.onnx has ended: it failed: no memory." in site.page(PATH).text
+
+
+def test_an_engine_is_hashed_again_only_if_its_file_changes(
+    taught: Site, engine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[Path] = []
+
+    def count(path: Path) -> str:
+        hashed.append(path)
+        return file_hash(path)
+
+    monkeypatch.setattr(teaching_page, "file_hash", count)
+    for content in (b"another engine", b"a third engine!"):
+        engine.write_bytes(content)
+        expected = hashlib.sha256(content).hexdigest()
+        for _ in range(3):
+            assert expected in [field.get("value") for field in taught.page(PATH).every("input")]
+    assert hashed == [engine, engine]
+
+
 def test_only_engines_of_the_line_are_shown(taught: Site, engine: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.onnx"
     candidate_path(other).write_bytes(b"candidate")
@@ -115,4 +151,4 @@ def test_a_locked_line_teaches_nothing(filled_store: Store, engine: Path) -> Non
     buttons = page.every("button")
     assert buttons
     assert all("disabled" in button for button in buttons)
-    assert "This line is locked" in page.text
+    assert "The mode is locked" in page.text

@@ -1,6 +1,7 @@
 """Tests the web view over real connections: live pictures, slow and broken clients, and its end."""
 
 import http.client
+import itertools
 import re
 import socket
 import threading
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 from desk import FakeLine
-from line_rig import wait_for
+from log_lines import warnings_of
+from waiting import wait_for
 
 pytest.importorskip("uvicorn", reason="needs the extra web")
 
@@ -114,30 +116,43 @@ def test_a_viewer_that_does_not_read_is_disconnected(
         line.show(1)
         lazy = socket.socket()
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        lazy.settimeout(WAIT_S)
         lazy.connect(("127.0.0.1", view.port))
         lazy.sendall(LIVE.replace("\n", "\r\n").encode())
         with closing(lazy), connect(view, LIVE) as client:
-            for number in range(2, 200):
-                line.show(number)
+            read_pictures(client, 1)
+            wait_for(lambda: status_of(view, "/live/main") == 503)  # both have their places
+            numbers = itertools.count(2)
+
+            def is_free() -> bool:
+                line.show(next(numbers))
                 read_pictures(client, 1)
-                if status_of(view, "/live/main") == 200:  # its place is free again
-                    break
-            else:
-                pytest.fail("the viewer that does not read is still there")
+                return status_of(view, "/live/main") == 200
+
+            wait_for(is_free)
+            # The server has cut its connection. The other viewer goes on.
+            assert read_all(lazy).startswith(b"HTTP/1.1 200")
+            line.show(next(numbers))
+            read_pictures(client, 1)
 
 
 def test_drawing_that_fails_ends_the_picture_with_a_message(
-    filled_store: Store, line: FakeLine, monkeypatch: pytest.MonkeyPatch, caplog: Any
+    filled_store: Store, line: FakeLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> bytes:
         raise RuntimeError("no canvas")
 
     monkeypatch.setattr(feeds, "encode_jpeg", fail)
-    with serve(filled_store, line) as view:
+    with warnings_of() as warnings, serve(filled_store, line) as view:
         line.show(1)
         with connect(view, LIVE.replace("\n\n", "\nConnection: close\n\n")) as client:
-            assert read_all(client).startswith(b"HTTP/1.1 200")
+            answer = read_all(client)  # it ends
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert PICTURE.findall(answer) == []
         assert status_of(view) == 200
+        wait_for(lambda: warnings)
+    assert warnings[0].startswith("web: no live picture of main")
+    assert "RuntimeError: no canvas" in warnings[0]
 
 
 @pytest.mark.parametrize("head", ["", "GET / HT", "GET / HTTP/1.1\nHost: localhost\nX: "])

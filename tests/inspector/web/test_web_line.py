@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from line_rig import LineRig, wait_for, write_line
+from line_rig import LineRig, write_line
+from waiting import wait_for
 
 pytest.importorskip("uvicorn", reason="needs the extra web")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from log_lines import warnings_of
-from motion_services import wait_for
 from recipe_line import RecipeLine, recipe_line
+from waiting import wait_for
 
 from inspector.core.errors import ConfigError
 from inspector.service.selectors import chooser

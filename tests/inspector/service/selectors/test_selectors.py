@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 from log_lines import warnings_of
-from motion_services import Broker, ModbusDevice, free_port, publishing, wait_for
+from motion_services import Broker, ModbusDevice, free_port, publishing
 from recipe_line import RecipeLine, recipe_line
+from waiting import wait_for
 
 from inspector.core.errors import ConfigError
 from inspector.service.selectors.kinds import Selector, make_selectors

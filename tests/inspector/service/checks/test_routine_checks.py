@@ -13,12 +13,13 @@ from check_parts import (
     write_checked_line,
     write_samples,
 )
-from line_rig import LIVE, LineRig, wait_for
+from line_rig import LIVE, LineRig
+from waiting import wait_for
 
 from inspector.config import load_config
 from inspector.core.errors import ConfigError, SinkError
-from inspector.service import routine_check
-from inspector.service.check_options import CheckOptions, check_entries
+from inspector.service.checks import routine_check
+from inspector.service.checks.options import CheckOptions, check_entries
 from inspector.service.line import Line
 from inspector.store.alarms import find_alarms
 from inspector.store.audit import find_changes

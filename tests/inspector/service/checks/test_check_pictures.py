@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 from check_parts import write_sample, write_samples
-from line_rig import wait_for
+from waiting import wait_for
 
 from inspector.config import Config, make_config
 from inspector.outputs.json_log import read_records
-from inspector.service.check_options import FOLDER, CheckOptions
-from inspector.service.check_pictures import CheckOrder, CheckOutcome, judge_pictures
-from inspector.service.folder_check import FolderJob, check_config
+from inspector.service.checks.folder_check import FolderJob, check_config
+from inspector.service.checks.options import FOLDER, CheckOptions
+from inspector.service.checks.pictures import CheckOrder, CheckOutcome, judge_pictures
 
 
 def make_line_config(tmp_path: Path, **sections: Any) -> Config:

@@ -7,11 +7,11 @@ from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import ConfigError, InspectorError
 from inspector.outputs.folder import LOG
 from inspector.run import Run
-from inspector.service.check_options import FOLDER, PART_ID, RECIPE, CheckOptions
-from inspector.service.check_pictures import CheckOutcome
-from inspector.service.folder_check import FolderJob
+from inspector.service.checks.folder_check import FolderJob
+from inspector.service.checks.options import FOLDER, PART_ID, RECIPE, CheckOptions
+from inspector.service.checks.pictures import CheckOutcome
+from inspector.service.checks.routine_check import IDLE, RUNNING, WAITING, RoutineCheck
 from inspector.service.line_requests import Reply
-from inspector.service.routine_check import IDLE, RUNNING, WAITING, RoutineCheck
 from inspector.store.checks import find_challenge_parts, find_unit_verdicts, last_part_number
 
 if TYPE_CHECKING:
@@ -132,7 +132,8 @@ class RecipeCheck(RoutineCheck):
             self.phase, self.task = IDLE, None  # its session could not begin; the answer says why
         elif self._runs and is_current:
             is_over = _count_units(self._runs) >= self.options.parts or now_ns() > self._end_ns
-            if is_over and not line.is_preparing and ms_since(self._tried_ns) > 1000 * _RETRY_S:
+            may_try = ms_since(self._tried_ns) > 1000 * _RETRY_S
+            if is_over and may_try and not line.sessions.is_preparing:
                 self.task, self._tried_ns = None, now_ns()
                 line.desk.end_check()
         elif self._runs:

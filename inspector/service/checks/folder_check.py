@@ -12,10 +12,11 @@ from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import DataError, InspectorError
 from inspector.core.records import new_run_id
 from inspector.core.schema import build
+from inspector.core.types import SINGLE
 from inspector.module_process import start_module
 from inspector.outputs.run_folder import base_folder, remove_empty, reserve_folder
-from inspector.service.check_options import CheckOptions
-from inspector.service.check_pictures import CheckOrder, CheckOutcome
+from inspector.service.checks.options import CheckOptions
+from inspector.service.checks.pictures import CheckOrder, CheckOutcome
 from inspector.sources.options import SourceOptions
 
 FOLDER: Final = "checks"
@@ -45,7 +46,7 @@ class FolderJob:
         values = check_config(config, options.source, self.folder)
         order = CheckOrder(values, options.name, recipe, options.folder, content)
         try:
-            self._process = start_module("inspector.service.check_pictures", stdin=subprocess.PIPE)
+            self._process = start_module("inspector.service.checks.pictures", stdin=subprocess.PIPE)
         except InspectorError:
             remove_empty(self._pattern, self.folder)
             raise
@@ -87,7 +88,7 @@ def check_config(config: Config, source: str | None, folder: Path) -> dict[str, 
     Engine, calibration, verdict, health and measuring are those of the line. What concerns a web,
     parts or other receivers is off, and so is the video. folder: of the results.
     """
-    values = asdict(config if source is None else split_sources(config)[source])
+    values = asdict(split_sources(config)[source or SINGLE])
     values |= {name: _DEFAULT[name] for name in (*_WITHOUT, *_LINE_ONLY) if name in _DEFAULT}
     values |= {"outputs": [], "fail_on_anomaly": False}
     values["log"] = values["log"] | {"path": None}

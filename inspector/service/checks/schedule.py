@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 from typing import Final, Protocol
 
-from inspector.service.check_options import CheckOptions
+from inspector.service.checks.options import CheckOptions
 
 _HOUR_MS: Final = 3_600_000
 

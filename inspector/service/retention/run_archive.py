@@ -13,7 +13,7 @@ from inspector.evidence.log_check import UNREADABLE, read_lines
 from inspector.evidence.removals import RunName
 from inspector.outputs import folder
 from inspector.outputs.folder import LOG, find_segments, is_picture_name
-from inspector.service.retention_options import ORIGINALS, PICTURES, VIDEO
+from inspector.service.retention.options import ORIGINALS, PICTURES, VIDEO
 
 _ALWAYS_FAILURES: Final = (folder.SNAPSHOTS, folder.DEFECT_PICTURES)
 """Folders of which every picture counts as one of a failure."""

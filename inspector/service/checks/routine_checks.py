@@ -7,11 +7,11 @@ from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import ConfigError
 from inspector.core.schema import build, suggest
 from inspector.service.attendants import Guard
-from inspector.service.check_kinds import make_check
-from inspector.service.check_options import FOLDER
+from inspector.service.checks.kinds import make_check
+from inspector.service.checks.options import FOLDER
+from inspector.service.checks.routine_check import RUNNING
 from inspector.service.line_requests import Reply
 from inspector.service.line_state import CheckState
-from inspector.service.routine_check import RUNNING
 from inspector.store.requests import Request
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 from loguru import logger
 
 from inspector.core.clock import now_ns, utc_text, wall_ms
-from inspector.service.check_options import CheckOptions
-from inspector.service.check_schedule import make_schedule
+from inspector.service.checks.options import CheckOptions
+from inspector.service.checks.schedule import make_schedule
 from inspector.service.line_requests import Reply
 from inspector.service.line_state import CheckState
 from inspector.store.alarms import raise_alarm

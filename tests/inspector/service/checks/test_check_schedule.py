@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from inspector.service.check_options import FOLDER, CheckOptions
-from inspector.service.check_schedule import Schedule, make_schedule
+from inspector.service.checks.options import FOLDER, CheckOptions
+from inspector.service.checks.schedule import Schedule, make_schedule
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

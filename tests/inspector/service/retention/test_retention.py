@@ -18,10 +18,10 @@ from inspector.core.schema import build
 from inspector.evidence import removals
 from inspector.evidence.signing import load_signing_key
 from inspector.outputs.folder import find_segments
-from inspector.service.age_clock import Moment
-from inspector.service.retention import Retention
-from inspector.service.retention_options import RetentionOptions
-from inspector.service.retention_plan import Removal
+from inspector.service.retention.age_clock import Moment
+from inspector.service.retention.options import RetentionOptions
+from inspector.service.retention.plan import Removal
+from inspector.service.retention.removing import Retention
 from inspector.store.feedback import add_feedback
 from inspector.store.filters import HistoryFilter
 from inspector.store.history import find_inspections
@@ -264,8 +264,8 @@ def test_space_is_made_in_the_order_of_use(base: Path) -> None:
 
 def test_a_run_that_is_being_written_is_not_touched(base: Path) -> None:
     options = {"logs": {"days": 0.1}, "video": {"max_gb": 1e-9}}
-    with sole_writer(run_at(base, 3)):
-        done = retention(base, options).apply(Moment(NOW, 1.0), active={run_at(base, 2)})
+    with sole_writer(run_at(base, 3)), sole_writer(run_at(base, 2)):
+        done = apply(base, options)
     assert {removal.run.path for removal in done} == {run_at(base, 1)}
     assert verify([str(run_at(base, 3)), str(run_at(base, 2))]) == 0
 

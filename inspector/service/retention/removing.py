@@ -18,11 +18,11 @@ from inspector.evidence.removals import append_removal
 from inspector.evidence.signing import SigningKey
 from inspector.outputs.folder import LOG, REMOVED, REMOVED_RUNS, SUMMARY, remove_results
 from inspector.outputs.video_list import write_list
-from inspector.service.age_clock import AgeClock, Moment
 from inspector.service.disk_guard import free_bytes, is_full
-from inspector.service.retention_options import LOGS, VIDEO, RetentionOptions
-from inspector.service.retention_plan import KINDS, EndedRun, Removal, make_plan
-from inspector.service.run_archive import (
+from inspector.service.retention.age_clock import AgeClock, Moment
+from inspector.service.retention.options import LOGS, VIDEO, RetentionOptions
+from inspector.service.retention.plan import KINDS, EndedRun, Removal, make_plan
+from inspector.service.retention.run_archive import (
     RunFolder,
     find_logs,
     last_chain,
@@ -52,8 +52,8 @@ class _Known:
 class Retention:
     """Removes results below the base folder of all runs.
 
-    A folder that is locked, because a run writes into it, is never touched, and neither are the
-    folders in `active`, links, and files that no run writes. Every removal is recorded before it
+    A folder that is locked, because a run writes into it, is never touched, and neither are links
+    and files that no run writes. Every removal is recorded before it
     happens: in removed.jsonl of the run, and for a whole run in removed_runs.jsonl of the base
     folder. key: signs the records. most_gap_s: see AgeClock. free: folder -> free bytes.
     find_answered: gives the numbers of the frames to which people gave an answer, of each run. They
@@ -78,15 +78,13 @@ class Retention:
         self._ages = AgeClock(self._base / STATE, most_gap_s)
         self._known: dict[str, _Known] = {}
 
-    def plan(self, now: Moment, active: Collection[Path] = ()) -> list[Removal]:
-        """What apply() would remove now. active: folders that runs write into. Changes nothing on
-        the disk. Raises OSError if the base folder cannot be read, and what find_answered
-        raises."""
+    def plan(self, now: Moment) -> list[Removal]:
+        """What apply() would remove now. Changes nothing on the disk. Raises OSError if the base
+        folder cannot be read, and what find_answered raises."""
         self._ages.advance(now)
-        busy = {path.resolve() for path in active}
         paths = {path.relative_to(self._base).as_posix(): path for path in find_logs(self._base)}
         self._known = {name: known for name, known in self._known.items() if name in paths}
-        ended = {name: run for name, path in paths.items() if (run := self._read(name, path, busy))}
+        ended = {name: run for name, path in paths.items() if (run := self._read(name, path))}
         changed_s = {name: (paths[name] / LOG).stat().st_mtime for name in ended}
         self._ages.see(changed_s, set(paths))
         answered = self._find_answered()
@@ -104,11 +102,11 @@ class Retention:
             running.update(_measure(paths[name]))
         return make_plan(self.options, runs, running, self._free(self._base))
 
-    def apply(self, now: Moment, active: Collection[Path] = ()) -> list[Removal]:
+    def apply(self, now: Moment) -> list[Removal]:
         """Removes what is due, and returns it. A file that cannot be removed is a warning. Raises
         OSError if the base folder cannot be read."""
         done = []
-        for removal in self.plan(now, active):
+        for removal in self.plan(now):
             try:
                 with _locked(removal.run):
                     self._check_place(removal)
@@ -120,7 +118,7 @@ class Retention:
         self._ages.save()
         return done
 
-    def _read(self, name: str, path: Path, busy: set[Path]) -> _Known | None:
+    def _read(self, name: str, path: Path) -> _Known | None:
         """None for a run that is being written, and for a folder that is not one of a run."""
         try:
             if name not in self._known:
@@ -129,8 +127,6 @@ class Retention:
                     return None
                 self._known[name] = _Known(run)
             known = self._known[name]
-            if busy & {path, known.run.whole}:
-                return None
             if (path / SUMMARY).exists():
                 return known
             with _locked(known.run):  # it was killed, unless a run has the lock

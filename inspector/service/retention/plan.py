@@ -6,14 +6,14 @@ from typing import Final
 
 from loguru import logger
 
-from inspector.service.retention_options import (
+from inspector.service.retention.options import (
     LOGS,
     ORIGINALS,
     PICTURES,
     VIDEO,
     RetentionOptions,
 )
-from inspector.service.run_archive import RunFile, RunFolder, list_files
+from inspector.service.retention.run_archive import RunFile, RunFolder, list_files
 
 KINDS: Final = (VIDEO, PICTURES, ORIGINALS)
 

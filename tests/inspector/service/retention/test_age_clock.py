@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from loguru import logger
 
-from inspector.service.age_clock import AgeClock, Moment
+from inspector.service.retention.age_clock import AgeClock, Moment
 
 DAY = 86_400.0
 START = Moment(1e9, 5_000.0)

@@ -1,0 +1,1 @@
+"""Scheduled runs of parts that are known to be defective."""

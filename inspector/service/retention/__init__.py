@@ -1,0 +1,1 @@
+"""Removes the oldest results of a line."""
