@@ -22,6 +22,7 @@ class Inputs:
     verdict: int
     error_code: int
     part: str
+    cycle: int
 
 
 class Wire(Protocol):
@@ -59,7 +60,7 @@ class ModbusWire:
         words = self.words()
         bits = [bool(words[1] >> bit & 1) for bit in range(4)]
         part = str(words[5]) if words[5] else ""
-        return Inputs(*bits, verdict=words[2], error_code=words[3], part=part)
+        return Inputs(*bits, words[2], words[3], part, words[4])
 
     def write(
         self, *, trigger: bool = False, acknowledge: bool = False, reset: bool = False
@@ -83,7 +84,7 @@ class OpcUaWire:
     READ = (
         *("Handshake.Ready", "Handshake.Busy", "Handshake.TriggerAcknowledged"),
         *("Handshake.ResultValid", "ResultManagement.Verdict", "ResultManagement.ErrorCode"),
-        "ResultManagement.PartId",
+        *("ResultManagement.PartId", "ResultManagement.ResultId"),
     )
     BITS = ("Handshake.Trigger", "Handshake.ResultAcknowledged", "Handshake.Reset")
 
@@ -106,8 +107,8 @@ class OpcUaWire:
         self._part = node("Handshake.PartNumber")
 
     def read(self) -> Inputs:
-        *bits, verdict, code, part = self.client.read_values(self._read)
-        return Inputs(*bits, ("", "PASS", "FAIL", "ERROR").index(verdict), code, part)
+        *bits, verdict, code, part, cycle = self.client.read_values(self._read)
+        return Inputs(*bits, ("", "PASS", "FAIL", "ERROR").index(verdict), code, part, cycle)
 
     def write(
         self, *, trigger: bool = False, acknowledge: bool = False, reset: bool = False
