@@ -35,10 +35,10 @@ FAULTS: Final = (
     "inspector_restarts",
 )
 RARE: Final = "inspector_restarts"
-PASSES: Final = frozenset(
-    ("pass", "pass_twice", "late_acknowledge", "missing_acknowledge")
-    + ("double_acknowledge", "early_acknowledge", "trigger_after_result")
-)
+PASSES: Final = {
+    *("pass", "pass_twice", "late_acknowledge", "missing_acknowledge", "double_acknowledge"),
+    *("early_acknowledge", "trigger_after_result"),
+}
 """Cases in which the PLC may see PASS while the result is in time."""
 
 

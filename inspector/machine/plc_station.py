@@ -15,7 +15,7 @@ from inspector.machine.codes import ErrorCode
 from inspector.machine.controls import Controls, TriggerMessage
 from inspector.machine.handshake import Handshake, HandshakeView, PlcBits
 from inspector.machine.kinds import StateOptions
-from inspector.machine.state import Signal, StationState
+from inspector.machine.state import JOINED, Signal, StationState
 
 Milliseconds = Annotated[float, Between(1, 3.6e6)]
 
@@ -103,8 +103,10 @@ class PlcStation:
 
     def _trigger(self, part_id: str, part: str) -> None:
         try:
-            self._controls.trigger(TriggerMessage(part_id=part_id, serial=part or None))
-        except TypeError as exc:
+            source = None if self.name == JOINED else self.name
+            message = TriggerMessage(part_id=part_id, serial=part or None, source=source)
+            self._controls.trigger(message)
+        except (TypeError, ValueError) as exc:
             logger.error("{}: part {!r} is ERROR: {}", self._key, part, exc)
             self._judge(part_id, Verdict.ERROR, ErrorCode.TRIGGER_REFUSED, now_ns())
 

@@ -80,7 +80,7 @@ def test_the_newest_state_is_shown_without_the_handshake(rig: PlcRig, wire: Modb
 
 
 def test_an_expired_pass_is_a_reject() -> None:
-    rig = PlcRig(expiry_s=1e-9)
+    rig = PlcRig(expiry_ms=1e-6)
     server = make_server(rig)
     wire = ModbusWire(server.port)
     rig.always(Verdict.PASS)
