@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from inspector.config import Config
+from inspector.core.clock import now_ns
 from inspector.core.errors import ConfigError
 from inspector.core.lazy import load_entry
 from inspector.core.protocols import CountsMissing, ReportsConnection
@@ -26,8 +27,6 @@ class Inspecting(Protocol):
     def runs(self) -> Sequence[Run]:
         """Those that capture now."""
         ...
-
-    def trigger(self, part_id: str | None, time_s: float | None = None) -> None: ...
 
 
 class StateOutputs:
@@ -125,7 +124,10 @@ class _Controls:
         self._process = process
 
     def trigger(self, message: TriggerMessage) -> None:
-        self._process.trigger(message.part_id, message.time_s)
+        at_s = now_ns() / 1e9 if message.time_s is None else message.time_s
+        for run in self._process.runs:
+            if message.source in (None, run.info.source_name) and run.events.parts is not None:
+                run.events.parts.trigger(message.part_id, at_s)
 
     def counts(self) -> Sequence[SourceCounts]:
         return [_count(run) for run in self._process.runs]

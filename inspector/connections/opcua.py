@@ -28,7 +28,7 @@ class OpcUaSubscription:
     """
 
     def __init__(self, address: OpcUaAddress, key: str, on_value: OnValue) -> None:
-        self._library = _load_library(key)
+        self._library = load_asyncua(key)
         self._address, self._key, self._on_value = address, key, on_value
         secrets = {"user": address.user, "password": address.password}
         self._logins = insert_secrets(secrets, key)
@@ -92,7 +92,7 @@ class OpcUaSubscription:
         return True
 
 
-def _load_library(key: str) -> Any:
+def load_asyncua(key: str) -> Any:
     """The package asyncua. Its messages are not printed, because the thread logs every failure."""
     try:
         import asyncua

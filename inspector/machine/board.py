@@ -29,7 +29,8 @@ class StateBoard:
     expired state as such, and wait() returns when one expires. A verdict on an older frame than the
     newest can reject, but never pass.
 
-    stations: names, see StationState. clock: monotonic time in ns.
+    stations: names, see StationState. clock: monotonic time in ns. on_part: called after each
+    verdict on a part, with the state of its station, on the thread of the verdict.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class StateBoard:
         self.stations = tuple(stations)
         self.expiry_ns = expiry_ns
         self._clock = clock
+        self.on_part: Callable[[StationState], None] | None = None
         self._changed = Condition()
         self._version = 0
         self._ready: set[str] = set()
@@ -81,9 +83,10 @@ class StateBoard:
 
     def see_part(self, part: Part, run: RunInfo) -> None:
         """Takes the verdict on a part. run: of the source that completed it."""
+        name = run.source_name if len(part.sources) == 1 else JOINED
         with self._change():
             self._drive(
-                run.source_name if len(part.sources) == 1 else JOINED,
+                name,
                 part.verdict,
                 part.cause,
                 part.newest_captured_ns,
@@ -92,6 +95,9 @@ class StateBoard:
                 judged_ns=self._clock(),
                 part_id=part.part_id,
             )
+            state = self._states[name]
+        if self.on_part is not None:
+            self.on_part(state)
 
     def see_ready(self, station: str, ready: bool) -> None:
         """Says whether the station captures frames."""

@@ -28,6 +28,9 @@ class ErrorCode(IntEnum):
     DISCONNECTED = 26
     DOUBLE_TRIGGER = 31
     NOT_ACKNOWLEDGED = 32
+    TRIGGER_NOT_READY = 33
+    DOUBLE_RESULT = 34
+    TRIGGER_REFUSED = 35
     OTHER = 99
 
     @property

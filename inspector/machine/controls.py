@@ -8,7 +8,8 @@ from typing import Protocol
 @dataclass(frozen=True, slots=True)
 class TriggerMessage:
     """Announces a part. part_id: None for a number in order. time_s: monotonic time at which the
-    part is in front of the cameras; None: now. The others are None if unknown."""
+    part is in front of the cameras; None: now. source: name of the only source that sees it; None:
+    all of them. The others are None if unknown."""
 
     part_id: str | None = None
     serial: str | None = None
@@ -16,6 +17,7 @@ class TriggerMessage:
     shift: str | None = None
     operator: str | None = None
     time_s: float | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +39,7 @@ class Controls(Protocol):
     """Any thread may call the methods."""
 
     def trigger(self, message: TriggerMessage) -> None:
-        """Announces a part to all sources with parts. Raises TypeError unless parts.by is
+        """Announces a part to the sources with parts. Raises TypeError unless parts.by is
         trigger."""
         ...
 

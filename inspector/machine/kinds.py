@@ -12,6 +12,8 @@ from inspector.machine.controls import Controls
 
 STATE_OUTPUTS: Final[dict[str, str]] = {
     "mqtt_state": "inspector.machine.mqtt_state:MqttState",
+    "modbus_server": "inspector.machine.modbus_server:ModbusServer",
+    "opcua_server": "inspector.machine.opcua_server:OpcUaServer",
     "prometheus": "inspector.machine.prometheus:PrometheusOutput",
     "command": "inspector.machine.command:CommandOutput",
 }

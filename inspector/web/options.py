@@ -1,10 +1,10 @@
 """The options of the web view: the section `web` of the configuration."""
 
-import ipaddress
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from inspector.core.errors import ConfigError
+from inspector.core.loopback import is_loopback
 from inspector.core.schema import Between
 from inspector.core.secrets import insert_secrets
 
@@ -57,13 +57,3 @@ def read_secrets(options: WebViewOptions) -> WebViewOptions:
             "file)"
         )
     return options
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only programs of this machine reach the address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -10,12 +10,13 @@ import uvicorn
 from loguru import logger
 
 from inspector.core.errors import ConfigError
+from inspector.core.loopback import is_loopback
 from inspector.service.line_state import LineView
 from inspector.store.database import Store
 from inspector.web.app import make_app
 from inspector.web.connections import MOST_CONNECTIONS, LimitedConnection
 from inspector.web.guard import MOST_HEAD
-from inspector.web.options import WebViewOptions, is_loopback, read_secrets
+from inspector.web.options import WebViewOptions, read_secrets
 
 STOP_S: Final = 5.0
 """Time for the thread to end."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from line_rig import LineRig, wait_for, write_line
+from line_rig import LIVE, LineRig, wait_for, write_line
 from machine_parts import RecordingOutput
 from part_runs import write_belt
 
@@ -142,6 +142,19 @@ def test_a_trigger_reaches_the_runs(tmp_path: Path, made: list[RecordingOutput])
         rig.wait_for_frames()
         made[0].controls.trigger(TriggerMessage("p7"))
         wait_for(lambda: made[0].state().part_id == "p7")
+
+
+def test_a_trigger_for_a_source_reaches_that_source_only(
+    tmp_path: Path, made: list[RecordingOutput]
+) -> None:
+    sources = [{"name": name, "source": LIVE} for name in ("left", "right")]
+    parts = {"enabled": True, "by": "trigger", "frames": 1}
+    with line_rig(tmp_path, source={}, sources=sources, parts=parts) as rig:
+        rig.wait_for_frames()
+        made[0].controls.trigger(TriggerMessage("p8", source="right"))
+        made[0].controls.trigger(TriggerMessage("p9"))
+        wait_for(lambda: made[0].state("left").part_id and made[0].state("right").sequence == 2)
+        assert (made[0].state("left").part_id, made[0].state("left").sequence) == ("p9", 1)
 
 
 def test_an_output_that_cannot_open_closes_everything(

@@ -6,8 +6,9 @@ import pytest
 from loguru import logger
 
 from inspector.core.errors import ConfigError
+from inspector.core.loopback import is_loopback
 from inspector.web.access import FREE_FAILURES, LONGEST_PAUSE_S, SESSION_S, Access, Pauses
-from inspector.web.options import WebViewOptions, is_loopback, read_secrets
+from inspector.web.options import WebViewOptions, read_secrets
 
 
 class Clock:
