@@ -1,13 +1,15 @@
 """Tests that runs and lines pass their verdicts to the state outputs."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from line_rig import LIVE, LineRig, wait_for, write_line
-from machine_parts import RecordingOutput
+from machine_parts import RecordingOutput, append_signal, read_signals
 from part_runs import write_belt
+from run_process import PACED, start
 
 from inspector.config import load_config
 from inspector.core.errors import ConfigError
@@ -134,6 +136,21 @@ def test_state_outputs_cannot_change_while_a_line_runs(tmp_path: Path) -> None:
         answer = rig.ask("reload")
     assert not answer.done
     assert "the state outputs in outputs can change only with a new start" in answer.text
+
+
+def test_the_program_rejects_when_it_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / "signals"
+    entry = {"kind": "command", "expiry_ms": 5000, "command": append_signal(path)}
+    settings = ["--no-video", "--set", f"outputs={json.dumps([entry])}"]
+    settings += ["--set", "verdict.image_threshold=9"]
+    process = start(tmp_path / "out", *PACED, *settings)
+    try:
+        wait_for(lambda: read_signals(path)[-1:] == ["pass"], 60)
+        process.kill()
+        wait_for(lambda: read_signals(path)[-1] == "reject")
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_a_trigger_reaches_the_runs(tmp_path: Path, made: list[RecordingOutput]) -> None:
