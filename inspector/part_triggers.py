@@ -15,12 +15,14 @@ from inspector.triggers.message import check_message, trace_of
 
 
 def announce_part(runs: Sequence[Run], message: TriggerMessage) -> bool:
-    """Announces a part to all sources whose parts.by is trigger, and fires their cameras if they
-    have a software trigger. Returns whether a source takes it: then the log has a line about the
-    part. Any thread may call this. Raises ValueError for a message that cannot be used."""
+    """Announces a part to the sources whose parts.by is trigger, and fires their cameras if they
+    have a software trigger. message.source: the only source that gets it; None: all. Returns
+    whether a source takes it: then the log has a line about the part. Any thread may call this.
+    Raises ValueError for a message that cannot be used."""
     check_message(message)
     at_s = now_ns() / 1e9 if message.time_s is None else message.time_s
-    pairs = ((run, run.events.parts) for run in runs)
+    addressed = (run for run in runs if message.source in (None, run.info.source_name))
+    pairs = ((run, run.events.parts) for run in addressed)
     takers = [
         run
         for run, stage in pairs

@@ -38,9 +38,9 @@ class SourceCounts:
 class Controls(Protocol):
     """Any thread may call the methods."""
 
-    def trigger(self, message: TriggerMessage) -> None:
-        """Announces a part to the sources with parts. Raises TypeError unless parts.by is
-        trigger."""
+    def trigger(self, message: TriggerMessage, who: str) -> None:
+        """Announces a part to the live sources whose parts.by is trigger. who: sent it, for the
+        log. Raises ValueError if no source takes it."""
         ...
 
     def counts(self) -> Sequence[SourceCounts]:

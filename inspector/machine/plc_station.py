@@ -105,8 +105,8 @@ class PlcStation:
         try:
             source = None if self.name == JOINED else self.name
             message = TriggerMessage(part_id=part_id, serial=part or None, source=source)
-            self._controls.trigger(message)
-        except (TypeError, ValueError) as exc:
+            self._controls.trigger(message, self._key)
+        except ValueError as exc:
             logger.error("{}: part {!r} is ERROR: {}", self._key, part, exc)
             self._judge(part_id, Verdict.ERROR, ErrorCode.TRIGGER_REFUSED, now_ns())
 

@@ -118,8 +118,8 @@ def pass_now(board: StateBoard) -> None:
 class NoControls:
     """Controls of a process without a run."""
 
-    def trigger(self, message: TriggerMessage) -> None:
-        raise TypeError("there is no run")
+    def trigger(self, message: TriggerMessage, who: str) -> None:
+        raise ValueError("there is no run")
 
     def counts(self) -> Sequence[SourceCounts]:
         return ()

@@ -17,7 +17,7 @@ class PlcRig:
         self.triggers: list[TriggerMessage] = []
         self.judge: Callable[[str], None] = lambda part_id: None
 
-    def trigger(self, message: TriggerMessage) -> None:
+    def trigger(self, message: TriggerMessage, who: str) -> None:
         self.triggers.append(message)
         assert message.part_id is not None
         self.judge(message.part_id)

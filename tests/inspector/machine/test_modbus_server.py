@@ -274,7 +274,7 @@ def test_the_number_of_connections_is_limited(server: ModbusServer, wire: Modbus
 
 def test_a_refused_trigger_is_error(rig: PlcRig, wire: ModbusWire) -> None:
     def refuse(part_id: str) -> None:
-        raise TypeError("set parts.by to trigger")
+        raise ValueError("set parts.by to trigger")
 
     plc = SimulatedPlc(wire)
     plc.start()
