@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from line_rig import LIVE, LineRig, wait_for, write_line
 from machine_parts import RecordingOutput, append_signal, read_signals
+from output_parts import run_info
 from part_runs import write_belt
 from run_process import PACED, start
 
@@ -21,7 +24,7 @@ from inspector.service.attending import attend
 from inspector.service.notify import Notifier
 from inspector.session import Session
 from inspector.sources.synthetic import SyntheticSource
-from inspector.state_outputs import make_state_outputs
+from inspector.state_outputs import StateOutputs, make_state_outputs
 
 STATE = {"kind": "recording", "expiry_ms": 60_000}
 FRAMES = 20
@@ -55,6 +58,33 @@ def line_rig(folder: Path, **sections: Any) -> LineRig:
     rig = LineRig(write_line(folder, outputs=[STATE], **sections))
     attend(rig.line, Notifier())
     return rig
+
+
+class Camera:
+    """The run of a camera, as far as the state outputs use it."""
+
+    def __init__(self) -> None:
+        self.connected = self.is_capturing = True
+        self.conditions = ("dirt",)
+        self.info = replace(run_info(), config={"parts": {"join": False}})
+        self.source = self.pipeline = self.health = self
+
+
+def test_a_lost_camera_is_not_ready(made: list[RecordingOutput]) -> None:
+    camera = Camera()
+    states = StateOutputs([STATE], ["main"])
+    states.start(SimpleNamespace(runs=[camera], trigger=None))  # type: ignore[arg-type]
+    states.turn()
+    assert (made[0].state().signal, made[0].state().conditions) == (Signal.REJECT, ("dirt",))
+    camera.connected = False
+    states.turn()
+    assert made[0].state().signal is Signal.NOT_READY
+    camera.connected = True
+    states.turn()
+    assert made[0].state().cause == "waiting"
+    camera.is_capturing = False
+    states.turn()
+    assert made[0].state().signal is Signal.NOT_READY
 
 
 def test_a_run_shows_each_frame(tmp_path: Path, made: list[RecordingOutput]) -> None:
