@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from inspector.config import Config
-from inspector.core.clock import now_ns
 from inspector.core.errors import ConfigError
 from inspector.core.lazy import load_entry
 from inspector.core.protocols import CountsMissing, ReportsConnection
@@ -16,6 +15,7 @@ from inspector.machine.kinds import STATE_OUTPUTS, StateOptions, StateOutput, re
 from inspector.machine.link import BoardLink
 from inspector.machine.state import JOINED
 from inspector.outputs.queued import QueuedOutput
+from inspector.part_triggers import announce_part
 from inspector.parts.options import PartOptions
 from inspector.run import Run
 
@@ -124,10 +124,10 @@ class _Controls:
         self._process = process
 
     def trigger(self, message: TriggerMessage) -> None:
-        at_s = now_ns() / 1e9 if message.time_s is None else message.time_s
-        for run in self._process.runs:
-            if message.source in (None, run.info.source_name) and run.events.parts is not None:
-                run.events.parts.trigger(message.part_id, at_s)
+        live = (run for run in self._process.runs if run.info.source.live)
+        runs = [run for run in live if message.source in (None, run.info.source_name)]
+        if not announce_part(runs, message):
+            raise TypeError("no live source takes triggers now; they need parts.by: trigger")
 
     def counts(self) -> Sequence[SourceCounts]:
         return [_count(run) for run in self._process.runs]

@@ -39,8 +39,8 @@ class Controls(Protocol):
     """Any thread may call the methods."""
 
     def trigger(self, message: TriggerMessage) -> None:
-        """Announces a part to the sources with parts. Raises TypeError unless parts.by is
-        trigger."""
+        """Announces a part to the live sources. Raises TypeError unless parts.by of one is trigger,
+        and ValueError for a text that cannot be used."""
         ...
 
     def counts(self) -> Sequence[SourceCounts]:
