@@ -20,6 +20,7 @@ class ErrorCode(IntEnum):
     NOT_SEEN = 12
     INCOMPLETE = 13
     MISSING_SOURCE = 14
+    CODE = 15
     EXPIRED = 21
     LATE = 22
     WAITING = 23
