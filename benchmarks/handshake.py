@@ -1,6 +1,6 @@
 """Runs the handshake between a simulated PLC and the servers, with the faults of both sides.
 
-python -m benchmarks.handshake [--parts 10000] [--opcua-parts 500] prints JSON. The part numbers
+python -m benchmarks.handshake [--parts 10000] [--opcua-parts 500] [--seed 7] prints JSON. The part numbers
 repeat after three parts, so only the handshake tells an old verdict from a new one.
 """
 
@@ -201,6 +201,9 @@ def main() -> None:
     parser.add_argument(
         "--opcua-parts", type=int, default=500, help="over OPC UA (default: %(default)s)"
     )
+    parser.add_argument(
+        "--seed", type=int, default=7, help="of the order of the cases (default: %(default)s)"
+    )
     options = parser.parse_args()
     logger.remove()
     results = {}
@@ -210,7 +213,7 @@ def main() -> None:
     ):
         if parts:
             rig = PlcRig()
-            trial = Trial(rig, lambda start=start, rig=rig: start(rig), random.Random(7))
+            trial = Trial(rig, lambda start=start, rig=rig: start(rig), random.Random(options.seed))
             results[name] = trial.run(parts)
     print(json.dumps({"handshake": results}, indent=1))
 

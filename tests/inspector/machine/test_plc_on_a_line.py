@@ -46,3 +46,4 @@ def test_a_plc_gets_the_verdicts_of_its_parts_over_a_change(tmp_path: Path) -> N
     parts = [part for run in rig.runs() for part in run.of_type("part")]
     assert len(parts) == cycles
     assert len({part["part_id"] for part in parts}) == cycles
+    assert [part["serial"] for part in parts] == ["1", "1", "2", "3"]
