@@ -1,6 +1,7 @@
 """Sends records to an MQTT broker (extra `mqtt`) with QoS 1: the broker confirms each record."""
 
 import json
+import math
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from inspector.connections.mqtt import make_client
 from inspector.connections.options import MqttAddress, check_mqtt_address
 from inspector.core.clock import now_ns
 from inspector.core.errors import ConfigError
+from inspector.core.schema import Positive
 from inspector.outputs.outbox import BATCH, QueuedRecord
 from inspector.outputs.sender import RefusedError, RemoteOptions
 
@@ -30,7 +32,11 @@ _FIELD: Final = re.compile(r"\{(source|type)\}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MqttOptions(RemoteOptions, MqttAddress):
-    """topic: may hold {source} and {type}, which become these fields of the record."""
+    """topic: may hold {source} and {type}, which become these fields of the record. max_kb: kB of
+    the largest message that the broker takes; larger records are left out. None: what the broker
+    says with MQTT 5."""
+
+    max_kb: Positive | None = None
 
 
 class MqttSender:
@@ -79,7 +85,7 @@ class MqttSender:
         """The answer to the connection."""
         self._lost: Any = None
         """Why the connection ended."""
-        self._most_bytes: int | None = None
+        self._most_bytes = math.inf if (most_kb := self._options.max_kb) is None else 1000 * most_kb
         self._in_flight = _IN_FLIGHT
         self._unconfirmed: set[int] = set()
         self._refusals: list[Any] = []
@@ -118,8 +124,8 @@ class MqttSender:
     def _publish(self, records: Sequence[QueuedRecord], end_ns: int) -> None:
         messages = [(self._make_topic(record), record.body) for record in records]
         longest = max(len(topic.encode()) + len(body) for topic, body in messages)
-        if self._most_bytes is not None and longest + _ENVELOPE_BYTES > self._most_bytes:
-            raise RefusedError(f"the broker takes at most {self._most_bytes} bytes")
+        if longest + _ENVELOPE_BYTES > self._most_bytes:
+            raise RefusedError(f"the broker takes at most {self._most_bytes:g} bytes")
         for topic, body in messages:
             while len(self._unconfirmed) >= self._in_flight:
                 self._turn(end_ns)
@@ -156,7 +162,8 @@ class MqttSender:
 
     def _on_connect(self, _: Any, __: Any, ___: Any, reason: Any, properties: Any) -> None:
         self._accepted = reason
-        self._most_bytes = getattr(properties, "MaximumPacketSize", None)
+        most_bytes = getattr(properties, "MaximumPacketSize", math.inf)
+        self._most_bytes = min(most_bytes, self._most_bytes)
         self._in_flight = min(getattr(properties, "ReceiveMaximum", _IN_FLIGHT), _IN_FLIGHT)
 
     def _on_disconnect(self, _: Any, __: Any, ___: Any, reason: Any, ____: Any) -> None:

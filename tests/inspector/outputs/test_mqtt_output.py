@@ -203,13 +203,14 @@ def test_a_topic_that_the_broker_forbids_keeps_the_records(tmp_path: Path) -> No
         assert (output.counts()["waiting"], output.counts()["refused"]) == (1, 0)
 
 
+@pytest.mark.parametrize("keys", [{"protocol": "v5"}, {"protocol": "v3.1.1", "max_kb": 2}])
 def test_a_record_that_is_too_large_for_the_broker_is_left_out_and_counted(
-    tmp_path: Path,
+    tmp_path: Path, keys: dict[str, Any]
 ) -> None:
     with broker_of(tmp_path, "allow_anonymous true", "max_packet_size 2000") as broker:
         with (
             consumer_of(broker.port) as consumer,
-            output_of(tmp_path, broker.port, protocol="v5") as output,
+            output_of(tmp_path, broker.port, **keys) as output,
         ):
             event_ids = put(output, 0, 10)
             put(output, 10, 11, pad="x" * 2000)
