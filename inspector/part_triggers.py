@@ -15,16 +15,18 @@ from inspector.triggers.message import check_message, trace_of
 
 
 def announce_part(runs: Sequence[Run], message: TriggerMessage) -> bool:
-    """Announces a part to all sources whose parts.by is trigger, and fires their cameras if they
-    have a software trigger. Returns whether a source takes it: then the log has a line about the
-    part. Any thread may call this. Raises ValueError for a message that cannot be used."""
+    """Announces a part to the sources that see it, if their parts.by is trigger, and fires their
+    cameras if they have a software trigger. Returns whether a source takes it: then the log has a
+    line about the part. Any thread may call this. Raises ValueError for a message that cannot be
+    used."""
     check_message(message)
     at_s = now_ns() / 1e9 if message.time_s is None else message.time_s
     pairs = ((run, run.events.parts) for run in runs)
     takers = [
         run
         for run, stage in pairs
-        if stage is not None
+        if message.source in (None, run.info.source_name)
+        and stage is not None
         and stage.takes_triggers
         and stage.trigger(message.part_id, at_s, trace_of(message))
     ]

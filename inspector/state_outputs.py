@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from inspector.config import Config
-from inspector.core.clock import now_ns
 from inspector.core.errors import ConfigError
 from inspector.core.lazy import load_entry
 from inspector.core.protocols import CountsMissing, ReportsConnection
@@ -18,6 +17,7 @@ from inspector.machine.state import JOINED
 from inspector.outputs.queued import QueuedOutput
 from inspector.parts.options import PartOptions
 from inspector.run import Run
+from inspector.triggers.gate import Outcome, TriggerGate
 
 
 class Inspecting(Protocol):
@@ -26,6 +26,11 @@ class Inspecting(Protocol):
     @property
     def runs(self) -> Sequence[Run]:
         """Those that capture now."""
+        ...
+
+    @property
+    def triggers(self) -> TriggerGate:
+        """The gate through which triggers from outside come."""
         ...
 
 
@@ -124,10 +129,11 @@ class _Controls:
         self._process = process
 
     def trigger(self, message: TriggerMessage) -> None:
-        at_s = now_ns() / 1e9 if message.time_s is None else message.time_s
-        for run in self._process.runs:
-            if message.source in (None, run.info.source_name) and run.events.parts is not None:
-                run.events.parts.trigger(message.part_id, at_s)
+        answer = self._process.triggers.receive(message, "plc")
+        if answer.outcome is Outcome.NOT_TAKEN:
+            raise TypeError(answer.text)
+        if answer.outcome is not Outcome.ACCEPTED:
+            raise ValueError(answer.text)
 
     def counts(self) -> Sequence[SourceCounts]:
         return [_count(run) for run in self._process.runs]
