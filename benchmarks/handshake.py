@@ -1,7 +1,7 @@
 """Runs the handshake between a simulated PLC and the servers, with the faults of both sides.
 
-python -m benchmarks.handshake [--parts 10000] [--opcua-parts 500] [--seed 7] prints JSON. The part numbers
-repeat after three parts, so only the handshake tells an old verdict from a new one.
+python -m benchmarks.handshake [--parts 10000] [--opcua-parts 500] [--seed 7] prints JSON. The part
+numbers repeat after three parts, so only the handshake tells an old verdict from a new one.
 """
 
 import argparse

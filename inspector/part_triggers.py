@@ -21,12 +21,12 @@ def announce_part(runs: Sequence[Run], message: TriggerMessage) -> bool:
     Raises ValueError for a message that cannot be used."""
     check_message(message)
     at_s = now_ns() / 1e9 if message.time_s is None else message.time_s
-    addressed = (run for run in runs if message.source in (None, run.info.source_name))
-    pairs = ((run, run.events.parts) for run in addressed)
+    pairs = ((run, run.events.parts) for run in runs)
     takers = [
         run
         for run, stage in pairs
-        if stage is not None
+        if message.source in (None, run.info.source_name)
+        and stage is not None
         and stage.takes_triggers
         and stage.trigger(message.part_id, at_s, trace_of(message))
     ]
