@@ -23,7 +23,7 @@ MOST_TEXT: Final = 4000
 """Characters of its messages that are returned, from the end."""
 
 _SILENT: Final = "it reads the engine and the pictures"
-_LEVEL: Final = re.compile(r"^[A-Z]+ +")
+_LEVEL: Final = re.compile(r"^[A-Z]+ +(refit: )?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class RefitProcess:
         return self._outcome
 
     def last_line(self) -> str:
-        """What the refit said last, without the level of the log."""
+        """What the refit said last, without level and command."""
         try:
             lines = self._log.read_text(encoding="utf-8", errors="replace").split("\n")
         except OSError:

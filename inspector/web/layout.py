@@ -170,17 +170,26 @@ def select(
     )
 
 
-def table(caption: str, head: Sequence[Child], rows: Iterable[Sequence[Child]]) -> Markup:
-    """A table that scrolls sideways on a narrow screen."""
+def table(
+    caption: str, head: Sequence[str], rows: Iterable[Sequence[Child]], *, cards: bool = False
+) -> Markup:
+    """On a narrow screen it scrolls sideways; with `cards` each row becomes a card there."""
     cells = [element("th", text, scope="col") for text in head]
-    body = [element("tr", *(element("td", cell) for cell in row)) for row in rows]
+    body = [
+        element(
+            "tr",
+            *(element("td", cell, data_label=text) for text, cell in zip(head, row, strict=True)),
+        )
+        for row in rows
+    ]
     inner = element(
         "table",
         element("caption", caption),
         element("thead", element("tr", *cells)),
         element("tbody", *body),
     )
-    return element("div", inner, class_="scroll", role="region", aria_label=caption, tabindex="0")
+    class_ = "scroll cards" if cards else "scroll"
+    return element("div", inner, class_=class_, role="region", aria_label=caption, tabindex="0")
 
 
 def facts(pairs: Iterable[tuple[str, Child]]) -> Markup:

@@ -19,28 +19,25 @@ def run_parts(rows: Sequence[StoredRun], *, page_size: int) -> list[Markup | Non
         table(
             "Runs, the newest first",
             (
-                *("Start (UTC)", "Run", "Camera", "Kind", "Recipe", "Rule", "Threshold"),
-                *("Captured", "PASS", "FAIL", "ERROR", "Dropped", "Missing", "Status"),
+                *("Start (UTC)", "Camera", "Status", "Captured", "PASS", "FAIL", "ERROR"),
+                *("Dropped", "Missing", "Recipe", "Rule", "Kind", "Run"),
             ),
             (
                 (
                     time_text(row.started_utc),
-                    element("a", row.run_id, href=address("/history", run=row.run_id, kind="all")),
                     row.source,
-                    row.kind,
-                    row.recipe_id or "-",
-                    row.rule or "-",
-                    number(row.image_threshold),
-                    _count(row.captured),
-                    str(row.passed),
-                    str(row.failed),
-                    str(row.errored),
-                    _count(row.dropped),
-                    _count(row.missing),
                     row.status or row.state,
+                    _count(row.captured),
+                    *(str(count) for count in (row.passed, row.failed, row.errored)),
+                    *(_count(count) for count in (row.dropped, row.missing)),
+                    row.recipe_id or "-",
+                    f"{row.rule or '-'}\u00a0{number(row.image_threshold)}",
+                    row.kind,
+                    element("a", row.run_id, href=address("/history", run=row.run_id, kind="all")),
                 )
                 for row in rows[:page_size]
             ),
+            cards=True,
         ),
         _link_older("/runs", rows, page_size),
     ]
@@ -76,7 +73,9 @@ def change_parts(
     )
     head = ("Time (UTC)", "Who", "What", "Old", "New", "Why")
     return [
-        table("Changes, the newest first", head, rows) if changes else note("Nothing was changed."),
+        table("Changes, the newest first", head, rows, cards=True)
+        if changes
+        else note("Nothing was changed."),
         _link_older("/changes", changes, page_size),
         element("h2", "Alarms"),
         _alarms(alarms) if alarms else note("There was no alarm."),
@@ -104,4 +103,4 @@ def _alarms(alarms: Sequence[Alarm]) -> Markup:
         for alarm in alarms
     )
     head = ("Since (UTC)", "Camera", "Alarm", "Times", "Acknowledged (UTC)", "By", "Note")
-    return table("The last alarms", head, rows)
+    return table("The last alarms", head, rows, cards=True)

@@ -48,7 +48,7 @@ def test_it_makes_a_candidate_and_leaves_the_engine(engine, pictures):
     assert file_hash(engine) == before
     assert process.last_line() == outcome.text.splitlines()[-1]
     candidate_path(engine).with_suffix(".log").write_text("INFO    refit: scores: 3 of 9, 12 s\n\n")
-    assert process.last_line() == "refit: scores: 3 of 9, 12 s"
+    assert process.last_line() == "scores: 3 of 9, 12 s"
 
 
 def test_a_configuration_in_the_working_folder_does_not_count(
