@@ -11,10 +11,8 @@ import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Any, Final
 
 import yaml
@@ -29,7 +27,8 @@ from benchmarks.desk_checks import (
     read_cameras,
     verify_runs,
 )
-from benchmarks.desk_line import Reading, RunningLine, free_port
+from benchmarks.desk_line import RunningLine, free_port
+from benchmarks.line_figures import describe_resources, quantile
 from inspector.store.audit import find_changes
 from inspector.store.database import Store
 from inspector.store.feedback import find_feedback
@@ -66,7 +65,8 @@ def run_line(minutes: float) -> dict[str, Any]:
     figures = check(folder, cameras.frames)
     figures |= {"exit_code": code, "cuts": cameras.cuts, "asked": dict(person.asked)}
     figures |= describe_browser(person)
-    return figures | describe_resources(line.readings, minutes)
+    # Two sessions were not open at the same time before the first two changes.
+    return figures | describe_resources(line.readings, minutes, begin_s=2.5 * CHANGE_S)
 
 
 def make_config(folder: Path, cameras: Cameras, *, port: int | None) -> dict[str, Any]:
@@ -197,11 +197,6 @@ def describe_camera(camera: Camera) -> dict[str, Any]:
     return row
 
 
-def quantile(values: Sequence[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
 def describe_browser(person: Person) -> dict[str, Any]:
     browser = person.browser
     problems = [*person.problems, *browser.failures]
@@ -210,23 +205,6 @@ def describe_browser(person: Person) -> dict[str, Any]:
         f"browser: live pictures {pictures}, answers by status {answers}, problems {problems[:5]}"
     )
     return {"live_pictures": pictures, "answers": answers, "problems": len(problems)}
-
-
-def describe_resources(readings: Sequence[Reading], minutes: float) -> dict[str, Any]:
-    """Medians of the first and of the last ten minutes; of a fifth in a shorter run. The first two
-    changes are not counted, because two sessions were not open at the same time before."""
-    share_s = 600.0 if minutes >= 60 else 12 * minutes
-    begin_s, end_s = readings[0].time_s + min(2.5 * CHANGE_S, share_s), readings[-1].time_s
-    first = [r for r in readings if begin_s <= r.time_s < begin_s + share_s]
-    last = [r for r in readings if r.time_s > end_s - share_s]
-    figures: dict[str, Any] = {}
-    for name in ("memory_mb", "files", "threads"):
-        before, after = (median(getattr(r, name) for r in part) for part in (first, last))
-        most = max(getattr(r, name) for r in readings)
-        figures[name] = {"first": round(before, 1), "last": round(after, 1), "most": round(most, 1)}
-        growth = after / before - 1
-        print(f"{name}: {before:.1f} first, {after:.1f} last ({growth:+.1%}), {most:.1f} most")
-    return {"resources": figures}
 
 
 if __name__ == "__main__":

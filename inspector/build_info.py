@@ -43,7 +43,7 @@ def make_info(
         source_name=names[1],
         source_hash=hash_source(source),
         version=find_version(),
-        recipe_id=link.recipe_id,
+        recipe_id=link.find_recipe(names[1]),
         check=link.check,
         continues=link.continued(names[1]),
     )

@@ -37,7 +37,8 @@ class RecordedLink:
 
 @dataclass(frozen=True, slots=True)
 class RunLink:
-    """recipe_id: name of the recipe; None without recipes. before: name of a source -> its run
+    """recipe_id: name of the recipe; None without recipes. source_recipes: name of a source -> the
+    recipe that it uses instead. before: name of a source -> its run
     before; empty for the first run. former: those with which a run is compared that does not
     continue them, because the sources were closed in between. who, why: of the change between the
     two. interruptions: name of a source -> the stage that says how long it was not inspected
@@ -53,6 +54,11 @@ class RunLink:
     check: str | None = None
     recorded: RecordedLink | None = None
     former: Mapping[str, RunInfo] = field(default_factory=dict)
+    source_recipes: Mapping[str, str] = field(default_factory=dict)
+
+    def find_recipe(self, source: str) -> str | None:
+        """See RunInfo.recipe_id."""
+        return self.source_recipes.get(source, self.recipe_id)
 
     def continued(self, source: str) -> dict[str, str] | None:
         """See RunInfo.continues."""

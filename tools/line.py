@@ -45,8 +45,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def _values(arguments: argparse.Namespace) -> dict[str, Any]:
     """The arguments of the request. A threshold that is not named does not change."""
-    if arguments.kind in ("recipe", "check"):
+    if arguments.kind == "check":
         return {"name": arguments.name}
+    if arguments.kind == "recipe":
+        source = {} if arguments.source is None else {"source": arguments.source}
+        return {"name": arguments.name, **source}
     if arguments.kind == "acknowledge":
         return {"alarm": arguments.alarm}
     if arguments.kind == "accept_engine":
@@ -87,11 +90,12 @@ def _parser() -> CommandParser:
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
     for kind, text in _plain_kinds():
         kinds.add_parser(kind, help=text)
-    for kind, text in (
-        ("recipe", "inspect with another recipe"),
-        ("check", "begin a routine check"),
-    ):
-        kinds.add_parser(kind, help=text).add_argument("name", metavar="NAME")
+    recipe = kinds.add_parser("recipe", help="inspect with another recipe")
+    recipe.add_argument("name", metavar="NAME")
+    help_text = "the source that uses it; default: all sources"
+    recipe.add_argument("source", nargs="?", metavar="SOURCE", help=help_text)
+    check = kinds.add_parser("check", help="begin a routine check")
+    check.add_argument("name", metavar="NAME")
     thresholds = kinds.add_parser("thresholds", help="change the thresholds of a source")
     thresholds.add_argument("source", nargs="?", default="main", metavar="SOURCE")
     for name in ("image", "pixel"):

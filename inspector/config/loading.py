@@ -84,7 +84,11 @@ def _build_entry(entry: SourceEntry, shared: Config) -> Config:
             f"sources, {entry.name}: output.dir cannot be set here: results go to the folder "
             f"{entry.name} in the shared output.dir"
         )
-    sections = {name: value for name, value in asdict(entry).items() if name != "name"}
+    if entry.recipe is not None and shared.recipes.dir is None:
+        raise ConfigError(
+            f"sources, {entry.name}: recipe needs recipes.dir, the folder of the recipes"
+        )
+    sections = {k: value for k, value in asdict(entry).items() if k not in ("name", "recipe")}
     raw = merge_values(asdict(shared) | {"sources": []}, sections)
     raw["output"]["dir"] = str(Path(shared.output.dir) / entry.name)
     with _add_place(f"sources, {entry.name}"):

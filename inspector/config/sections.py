@@ -58,9 +58,11 @@ class WindowOptions:
 
 @dataclass(frozen=True, slots=True)
 class SourceEntry:
-    """One entry of the list `sources`: a name, and sections that replace the shared ones."""
+    """One entry of the list `sources`: a name, and sections that replace the shared ones. recipe:
+    the first one of this source, as recipes.start is for all of them."""
 
     name: Annotated[str, Matches(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", "letters, digits, - and _")]
+    recipe: str | None = None
     source: dict[str, Any] = field(default_factory=dict)
     engine: dict[str, Any] = field(default_factory=dict)
     verdict: dict[str, Any] = field(default_factory=dict)

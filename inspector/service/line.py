@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 from inspector.config import Config
@@ -22,14 +21,13 @@ from inspector.run import Run
 from inspector.run_link import RunLink
 from inspector.service.attendants import Attendants
 from inspector.service.checks.routine_checks import RoutineChecks
-from inspector.service.line_config import LineConfig
+from inspector.service.line_config import LineConfig, start_recipes
 from inspector.service.line_requests import PROGRAM, RequestDesk
 from inspector.service.line_sessions import LineSessions
 from inspector.service.line_state import LineState, RefitState, Watch
 from inspector.service.line_store import LineStore, store_path
 from inspector.service.options import END
 from inspector.service.preparing import Plan, discard
-from inspector.service.recipes import check_last_recipe
 from inspector.service.settings import FILE, read_settings, write_settings
 from inspector.service.source_monitor import SourceMonitor
 from inspector.service.state_report import StateReport
@@ -57,10 +55,8 @@ class Line:
         self._operator = OperatorInput(show=base.window.show)
         self._settings_file = store_path(base).parent / FILE
         settings = read_settings(self._settings_file)
-        if base.recipes.dir and settings.recipe and not base.recipes.start:
-            check_last_recipe(Path(base.recipes.dir), settings.recipe, self._settings_file)
+        recipe, settings = start_recipes(base, settings, self._settings_file)
         self.store = LineStore(base)
-        recipe = None if base.recipes.dir is None else base.recipes.start or settings.recipe
         self.plan = Plan(base, recipe, settings, PROGRAM, "start", "the line is started")
         self._monitors = {name: SourceMonitor() for name in self.config.source_names}
         observers = {name: [monitor.see] for name, monitor in self._monitors.items()}
@@ -154,7 +150,12 @@ class Line:
         self._report.note("starting")
         former, (who, why) = self.store.last_runs, self.store.find_askers()
         link = RunLink(
-            plan.recipe, who=who, why=why, interruptions=self._unsaid_interruptions(), former=former
+            plan.recipe,
+            who=who,
+            why=why,
+            interruptions=self._unsaid_interruptions(),
+            former=former,
+            source_recipes=plan.source_recipes,
         )
         config = self.config.compose(plan.base, plan.recipe, plan.settings)
         complete = False

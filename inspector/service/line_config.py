@@ -1,7 +1,7 @@
 """Composes the configuration of a line: the file, a recipe over it, and the settings over both."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,8 +16,14 @@ from inspector.parts.options import BY_FRAME, PartOptions
 from inspector.run_link import flatten
 from inspector.service.checks.options import check_entries
 from inspector.service.options import RecipeOptions
-from inspector.service.recipes import SECTIONS, SOURCES, list_recipes, read_recipe
-from inspector.service.settings import Settings
+from inspector.service.recipes import (
+    SECTIONS,
+    SOURCES,
+    check_last_recipe,
+    list_recipes,
+    read_recipe,
+)
+from inspector.service.settings import Settings, SourceRecipe
 
 CHANGEABLE: Final = (
     *SECTIONS,
@@ -71,10 +77,15 @@ class LineConfig:
         values = asdict(base)
         if recipe is not None:
             values = self._add_recipe(values, base.recipes, recipe)
-        for source, setting in settings.of_recipe(recipe).items():
-            if source in self.source_names:
+        others = {entry.source: entry.recipe for entry in settings.source_recipes}
+        recipes = {source: others.get(source, recipe) for source in self.source_names}
+        for source, name in recipes.items():
+            if name is not None and name != recipe:
+                self._use_recipe(values, base, source, name)
+            if (setting := settings.find_thresholds(source, name)) is not None:
                 _add_sections(values, source, {"verdict": setting.section})
-        place = "configuration and settings" if recipe is None else f"recipe {recipe}"
+        names = ", ".join(dict.fromkeys(name for name in recipes.values() if name is not None))
+        place = f"recipe {names}" if names else "configuration and settings"
         config = make_config(values, place=place)
         try:
             for part in split_sources(config).values():
@@ -99,6 +110,32 @@ class LineConfig:
             _add_sections(values, source, sections)
         return values
 
+    def _use_recipe(self, values: dict[str, Any], base: Config, source: str, name: str) -> None:
+        """Gives one source of the list the sections that it has if all sources use the recipe."""
+        of_all = self._add_recipe(asdict(base), base.recipes, name)
+        make_config(of_all, place=f"recipe {name}")
+        shared = {section: of_all[section] for section in SECTIONS}
+        entry = next(entry for entry in of_all["sources"] if entry["name"] == source)
+        _add_sections(values, source, merge_values(shared, entry))
+
+
+def start_recipes(base: Config, settings: Settings, file: Path) -> tuple[str | None, Settings]:
+    """The recipe of the line at its start, and the settings with the recipes of the sources at the
+    start. settings: from the file. Raises ConfigError if a recipe that was used last is missing."""
+    options = base.recipes
+    if options.dir is None:
+        return None, replace(settings, source_recipes=())
+    firsts = {entry.name: entry.recipe for entry in base.sources}
+    recipes = {name: recipe for name, recipe in firsts.items() if recipe is not None}
+    if options.start is None:
+        lasts = {e.source: e.recipe for e in settings.source_recipes if e.source in firsts}
+        recipes = lasts | recipes
+        used = [settings.recipe, *(r for name, r in recipes.items() if firsts[name] is None)]
+        for recipe in filter(None, used):
+            check_last_recipe(Path(options.dir), recipe, file)
+    entries = tuple(SourceRecipe(name, recipe) for name, recipe in recipes.items())
+    return options.start or settings.recipe, replace(settings, source_recipes=entries)
+
 
 def frames_of_parts(runs: Mapping[str, RunInfo]) -> dict[str, int]:
     """Name of a source -> number of frames of each part, if the frames are counted (by frame)."""
@@ -122,6 +159,11 @@ def check_line(config: Config) -> None:
     if config.recipes.dir is None:
         check_takers(config)
     names = [entry.name for entry in config.sources]
+    for number, selector in enumerate(config.recipes.select):
+        source = selector.get("source")
+        if source is not None and source not in names:
+            known = ", ".join(names) or "no list of sources"
+            raise ConfigError(f"recipes.select[{number}].source: no source {source}, only {known}")
     check_entries(config.checks, names, stored=config.store.enabled or config.web.port is not None)
     for name, part in split_sources(config).items():
         if part.source.uri is None:

@@ -34,7 +34,10 @@ PROGRAM: Final = "line-inspector"
 
 @dataclass(frozen=True, slots=True)
 class RecipeArguments:
+    """source: the one that uses the recipe from now on; None: all sources use it."""
+
     name: str
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,23 +164,31 @@ class RequestDesk:
         self.answer(plan, done=True, text=f"{plan.text} from the next start on")
 
     def _change_recipe(self, request: Request) -> None:
-        name = build(RecipeArguments, request.arguments, ConfigError, request.kind).name
-        plan = self._line.plan
-        settings = replace(plan.settings, recipe=name)
-        self._change(
-            self._plan(request, f"recipe {name} is in use", recipe=name, settings=settings)
-        )
+        arguments = build(RecipeArguments, request.arguments, ConfigError, request.kind)
+        name, source, plan = arguments.name, arguments.source, self._line.plan
+        if source is not None:
+            self._check_source(source, request.kind)
+            if len(self._line.config.source_names) == 1:
+                source = None
+        settings = plan.settings.with_recipe(name, source)
+        recipe = name if source is None else plan.recipe
+        text = f"recipe {name} is in use{'' if source is None else f' for {source}'}"
+        self._change(self._plan(request, text, recipe=recipe, settings=settings))
+
+    def _check_source(self, source: Any, kind: str) -> str:
+        known = self._line.config.source_names
+        if source not in known:
+            raise ConfigError(f"{kind}.source must be one of {', '.join(known)}")
+        return str(source)
 
     def _change_thresholds(self, request: Request) -> None:
         """Keys that the request does not have stay as they are; null removes the setting."""
         plan = self._line.plan
-        source = request.arguments.get("source")
-        if source not in self._line.config.source_names:
-            known = ", ".join(self._line.config.source_names)
-            raise ConfigError(f"thresholds.source must be one of {known}")
-        existing = plan.settings.of_recipe(plan.recipe).get(source)
+        source = self._check_source(request.arguments.get("source"), request.kind)
+        recipe = plan.find_recipe(source)
+        existing = plan.settings.find_thresholds(source, recipe)
         values = {} if existing is None else asdict(existing)
-        values |= request.arguments | {"recipe": plan.recipe}
+        values |= request.arguments | {"recipe": recipe}
         setting = build(ThresholdSetting, values, ConfigError, request.kind)
         if not all(math.isfinite(value) for value in setting.section.values()):
             raise ConfigError("thresholds must be finite numbers")

@@ -29,7 +29,7 @@ class SourceState:
     conditions: the names of the conditions (docs/camera-health.md). Counts: as in summary.json;
     missing is known at the end. last_*: of the last inspection; None before the first.
     last_captured_ns: monotonic. engine: path of its file; None for the fake engine. run_id, folder:
-    of the run. dropped_by_cause: frames by cause, as in summary.json.
+    of the run. dropped_by_cause: frames by cause, as in summary.json. recipe: that it uses.
     """
 
     name: str
@@ -54,6 +54,7 @@ class SourceState:
     engine: str | None
     run_id: str | None
     folder: Path | None
+    recipe: str | None
     conditions: tuple[str, ...] = ()
     dropped_by_cause: Mapping[str, int] = field(default_factory=dict)
 
@@ -71,7 +72,8 @@ class NextSource:
 
 @dataclass(frozen=True, slots=True)
 class NextStart:
-    """What a stopped line will use when somebody starts it. error: why it cannot start; there are
+    """What a stopped line will use when somebody starts it. recipe: as text, with those of sources
+    that use another one. error: why it cannot start; there are
     no sources then."""
 
     recipe: str | None
@@ -111,10 +113,10 @@ class CheckState:
 class LineState:
     """state: starting, running, changing (the next session opens while this one inspects), stopped
     or ended. since_utc: of the state. message: the last thing that happened, as a sentence. recipe:
-    the current one. mode: open or locked. release_locked: an alarm is open that forbids to release
-    products. disk: None if it is not known. triggers: what happened with messages from outside ->
-    their number since the program started. next_start: None while the line inspects. refit: None
-    if this process has made none."""
+    that of the line; a source may use another one. mode: open or locked. release_locked: an alarm
+    is open that forbids to release products. disk: None if it is not known. triggers: what happened
+    with messages from outside -> their number since the program started. next_start: None while the
+    line inspects. refit: None if this process has made none."""
 
     state: str
     since_utc: str
@@ -158,7 +160,8 @@ class LineView(Protocol):
 
 def describe(state: LineState) -> str:
     """The state in some lines."""
-    recipe = "" if state.recipe is None else f", recipe {state.recipe}"
+    recipe = describe_recipes(state)
+    recipe = "" if recipe is None else f", recipe {recipe}"
     lines = [f"{state.state} since {state.since_utc}{recipe}: {state.message or 'no message'}"]
     if state.release_locked:
         lines.append("the release of products is locked until an alarm is acknowledged")
@@ -190,6 +193,17 @@ def describe_next_start(start: NextStart) -> str:
 
 def _threshold(value: float | None) -> str:
     return "of the engine" if value is None else f"{value:g}"
+
+
+def describe_recipes(state: LineState) -> str | None:
+    """The recipe of the line, and those of sources that use another one."""
+    return name_recipes(state.recipe, {source.name: source.recipe for source in state.sources})
+
+
+def name_recipes(recipe: str | None, of_sources: Mapping[str, str | None]) -> str | None:
+    """recipe: of the line. of_sources: name of a source -> the recipe that it uses."""
+    others = [f"{name}: {other or 'none'}" for name, other in of_sources.items() if other != recipe]
+    return f"{recipe or 'none'} ({', '.join(others)})" if others else recipe
 
 
 def _describe_check(check: CheckState) -> str:

@@ -5,16 +5,17 @@ from pathlib import Path
 from inspector.config import split_sources
 from inspector.core.errors import ConfigError
 from inspector.service.line_config import LineConfig
-from inspector.service.line_state import NextSource, NextStart
+from inspector.service.line_state import NextSource, NextStart, name_recipes
 from inspector.service.preparing import Plan
 
 
 def find_next_start(config: LineConfig, plan: Plan) -> NextStart:
     """Reads the recipe as it is now. Any thread may call this."""
+    recipe = name_recipes(plan.recipe, plan.source_recipes)
     try:
         composed = config.compose(plan.base, plan.recipe, plan.settings)
     except ConfigError as exc:
-        return NextStart(plan.recipe, (), str(exc))
+        return NextStart(recipe, (), str(exc))
     sources = [
         NextSource(
             name,
@@ -24,4 +25,4 @@ def find_next_start(config: LineConfig, plan: Plan) -> NextStart:
         )
         for name, part in split_sources(composed).items()
     ]
-    return NextStart(plan.recipe, tuple(sources))
+    return NextStart(recipe, tuple(sources))

@@ -26,7 +26,8 @@ MakeSession = Callable[[Config, RunLink], Session]
 class Plan:
     """What the next session runs with, and why.
 
-    base: the configuration without recipe and settings. request: gets the answer; None if nobody
+    base: the configuration without recipe and settings. recipe: of the line; settings has those of
+    single sources. request: gets the answer; None if nobody
     waits for one. text: the answer if it works. undo: called if it does not work.
     check: name of the routine check that the session is; None: it is production.
     """
@@ -40,6 +41,15 @@ class Plan:
     request: Request | None = None
     undo: Callable[[], None] | None = None
     check: str | None = None
+
+    @property
+    def source_recipes(self) -> Mapping[str, str]:
+        """Name of a source -> the recipe that it uses instead of that of the line."""
+        return {entry.source: entry.recipe for entry in self.settings.source_recipes}
+
+    def find_recipe(self, source: str) -> str | None:
+        """The recipe that a source uses."""
+        return self.source_recipes.get(source, self.recipe)
 
 
 class Preparation:
@@ -59,7 +69,9 @@ class Preparation:
     ) -> None:
         self.plan = plan
         self._link = RunLink(
-            plan.recipe, before, plan.who, plan.why, interruptions, check=plan.check
+            *(plan.recipe, before, plan.who, plan.why, interruptions),
+            check=plan.check,
+            source_recipes=plan.source_recipes,
         )
         self._config, self._make = config, make
         self._canceled = False

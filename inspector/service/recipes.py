@@ -32,7 +32,8 @@ def list_recipes(folder: Path) -> tuple[str, ...]:
 
 
 def check_last_recipe(folder: Path, name: str, settings: Path) -> None:
-    """name: of the last recipe, from the file `settings`. Raises ConfigError if it is missing."""
+    """name: of a recipe that was used last, from the file `settings`. Raises ConfigError if it is
+    missing."""
     if name not in list_recipes(folder):
         raise ConfigError(
             f"{name} was the last recipe ({settings}), but it is not in {folder} any more: put it "

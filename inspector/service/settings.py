@@ -1,6 +1,5 @@
 """Settings that people change on the running line. They lie over configuration and recipe."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -37,15 +36,32 @@ class ThresholdSetting:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceRecipe:
+    """A recipe that one source uses, instead of that of the line."""
+
+    source: str
+    recipe: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """recipe: the last one that was used."""
+    """recipe: the last one that was used. source_recipes: at most one for each source."""
 
     recipe: str | None = None
+    source_recipes: tuple[SourceRecipe, ...] = ()
     thresholds: tuple[ThresholdSetting, ...] = ()
 
-    def of_recipe(self, recipe: str | None) -> Mapping[str, ThresholdSetting]:
-        """Name of a source -> its thresholds with this recipe."""
-        return {entry.source: entry for entry in self.thresholds if entry.recipe == recipe}
+    def with_recipe(self, recipe: str, source: str | None) -> "Settings":
+        """source: the one that uses the recipe from now on; None: all sources use it."""
+        if source is None:
+            return replace(self, recipe=recipe, source_recipes=())
+        others = [entry for entry in self.source_recipes if entry.source != source]
+        return replace(self, source_recipes=(*others, SourceRecipe(source, recipe)))
+
+    def find_thresholds(self, source: str, recipe: str | None) -> ThresholdSetting | None:
+        """Those of a source with this recipe."""
+        places = ((e.source, e.recipe) for e in self.thresholds)
+        return dict(zip(places, self.thresholds, strict=True)).get((source, recipe))
 
     def with_thresholds(self, setting: ThresholdSetting) -> "Settings":
         """Replaces the thresholds of the same source and recipe."""
@@ -73,6 +89,7 @@ def read_settings(path: Path) -> Settings:
 def write_settings(path: Path, settings: Settings) -> None:
     """Replaces the file completely or not at all. Raises SinkError."""
     values: dict[str, Any] = asdict(settings)
-    values["thresholds"] = list(values["thresholds"])
+    for name in ("source_recipes", "thresholds"):
+        values[name] = list(values[name])
     text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
     write_whole(path, (_HEAD + text).encode())

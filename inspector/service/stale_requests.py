@@ -35,6 +35,7 @@ def _read_present(arguments: Mapping[str, Any], state: LineState) -> dict[str, A
     present: dict[str, Any] = {"recipe": state.recipe}
     for source in state.sources:
         if source.name == arguments.get("source"):
+            present["recipe"] = source.recipe
             present["image_threshold"] = source.image_threshold
             present["pixel_threshold"] = source.pixel_threshold
     named = arguments.get("candidate") or arguments.get("engine")

@@ -127,6 +127,7 @@ class StateReport:
             folder=info.output_dir,
             conditions=run.health.conditions,
             dropped_by_cause=stats.dropped_by_cause,
+            recipe=info.recipe_id,
         )
 
 

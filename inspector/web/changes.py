@@ -24,7 +24,7 @@ ARGUMENTS: Final[dict[str, tuple[str, ...]]] = {
     "start": (),
     "stop": (),
     "reload": (),
-    "recipe": ("name",),
+    "recipe": ("name", "source"),
     "thresholds": ("source", "image_threshold", "pixel_threshold"),
     "acknowledge": ("alarm",),
     "check": ("name",),
@@ -74,6 +74,9 @@ def read_request(fields: Mapping[str, Any], line: LineView) -> ChangeRequest:
     if kind == "thresholds" and missing != list(_NUMBERS):
         arguments = {name: value for name, value in arguments.items() if name not in missing}
         missing = [name for name in missing if name not in _NUMBERS]
+    if kind == "recipe" and missing == ["source"]:  # all sources use it
+        del arguments["source"]
+        missing = []
     if missing:
         raise FieldError(f"{missing[0]} is missing.")
     if expected := _read_expected(values, kind):

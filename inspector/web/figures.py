@@ -5,7 +5,7 @@ from pathlib import PurePath
 from typing import Final
 
 from inspector.core.mode import LOCKED
-from inspector.service.line_state import LineState, SourceState
+from inspector.service.line_state import LineState, SourceState, describe_recipes
 
 DISK_TEXTS: Final = (
     "",
@@ -16,7 +16,7 @@ DISK_TEXTS: Final = (
 
 def status_text(state: LineState) -> str:
     """The state of the line in one line."""
-    parts = [f"Line: {state.state}", f"recipe: {state.recipe or 'none'}"]
+    parts = [f"Line: {state.state}", f"recipe: {describe_recipes(state) or 'none'}"]
     if state.mode == LOCKED:
         parts.append("locked")
     if state.release_locked:

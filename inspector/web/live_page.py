@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from inspector.report.markup import Child, Markup, element
-from inspector.service.line_state import LineState, NextStart, SourceState
+from inspector.service.line_state import LineState, NextStart, SourceState, describe_recipes
 from inspector.store.alarms import Alarm
 from inspector.store.history import InspectionRow
 from inspector.web.checks_section import checks_section, checks_version
@@ -60,7 +60,7 @@ def live_version(
     numbers = [f"{alarm.number}.{alarm.count}" for alarm in alarms]
     newest = str(failures[0].number) if failures else ""
     names = [source.name for source in state.sources]
-    words = [state.state, state.mode, str(state.recipe), checks_version(state.checks)]
+    words = [state.state, state.mode, str(describe_recipes(state)), checks_version(state.checks)]
     words.append(str(state.next_start))
     return "|".join([*words, *names, *numbers, newest])
 
@@ -248,6 +248,13 @@ def threshold_text(value: float | None) -> str:
     return "of the engine" if value is None else number(value)
 
 
+def _choose_camera(sources: Sequence[SourceState]) -> Markup | None:
+    if len(sources) < 2:
+        return None
+    choices = [("", "all"), *((source.name, source.name) for source in sources)]
+    return select("Camera", "source", choices, "")
+
+
 def _controls(state: LineState, visitor: Visitor) -> Markup:
     stopped = state.state in ("stopped", "ended")
     who, why = who_field(visitor), why_field()
@@ -257,6 +264,7 @@ def _controls(state: LineState, visitor: Visitor) -> Markup:
             "recipe",
             visitor,
             select("Recipe", "name", _list_recipes(state), state.recipe or ""),
+            _choose_camera(state.sources),
             who,
             why,
             button("Change the product"),

@@ -197,7 +197,7 @@ class Views:
             new_image=number_field(request.query_params, "image_threshold"),
             new_pixel=number_field(request.query_params, "pixel_threshold"),
             locked=state.mode == LOCKED,
-            recipe=state.recipe,
+            recipe=source.recipe,
         )
         return _html("Thresholds", "/thresholds", visitor, *parts, notice=notice)
 

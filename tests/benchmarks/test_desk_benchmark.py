@@ -7,9 +7,9 @@ from typing import Any
 import av
 import pytest
 
-from benchmarks.desk import quantile
 from benchmarks.desk_cameras import FPS, encode, web_frames
 from benchmarks.desk_checks import Camera, RunOfSource, count_lost_and_doubled
+from benchmarks.line_figures import quantile
 
 
 def frame(number: int, **changes: Any) -> dict[str, Any]:

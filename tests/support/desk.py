@@ -51,6 +51,7 @@ def source_state(name: str = "main", **changes: Any) -> SourceState:
         "engine": "bottle.onnx",
         "run_id": "r1",
         "folder": Path("runs/a"),
+        "recipe": "bottle",
     }
     return SourceState(**values | changes)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import ConfigError, InspectorError
+from inspector.core.types import SINGLE
 from inspector.outputs.folder import LOG
 from inspector.run import Run
 from inspector.service.checks.folder_check import FolderJob
@@ -60,7 +61,8 @@ class FolderCheck(RoutineCheck):
         try:
             config = self.line.config.compose(plan.base, plan.recipe, plan.settings)
             content = None if last is None else last.content
-            self._job = FolderJob(config, self.options, plan.recipe, content)
+            recipe = plan.find_recipe(self.options.source or SINGLE)
+            self._job = FolderJob(config, self.options, recipe, content)
         except (InspectorError, OSError) as exc:
             text = f"the check could not be done: {exc}"
             self._end(CheckOutcome(passed=False, text=text))

@@ -40,8 +40,9 @@ class RecipeChooser:
     request, only the newest value is remembered. A state that was not done is tried again until it
     is done or another value comes, and raises an alarm.
 
-    who: in the audit trail, such as "mqtt:line/recipe". names: received value -> recipe, None for
-    a value that selects nothing; empty: the value is the name. answered: called on the thread.
+    who: in the audit trail, such as "mqtt:line/recipe". source: see SelectOptions. names: received
+    value -> recipe, None for a value that selects nothing; empty: the value is the name. answered:
+    called on the thread.
     """
 
     def __init__(
@@ -50,10 +51,12 @@ class RecipeChooser:
         who: str,
         names: Mapping[str, str | None],
         *,
+        source: str | None = None,
         at_start: bool,
         answered: Callable[[Choice], None] = lambda choice: None,
     ) -> None:
         self._store, self._who, self._names = store, who, names
+        self._source = {} if source is None else {"source": source}
         self._at_start, self._answered = at_start, answered
         self._last: str | None = None
         self._waiting: tuple[str, bool] | None = None
@@ -149,7 +152,8 @@ class RecipeChooser:
             return Choice(value, None, False, "the table `names` has no recipe for this value")
         try:
             why = f"the value {value!r} was received"
-            number = add_request(self._store, "recipe", {"name": name}, who=self._who, why=why)
+            arguments = {"name": name, **self._source}
+            number = add_request(self._store, "recipe", arguments, who=self._who, why=why)
             answer = wait_for_answer(self._store, number, ANSWER_S)
             while answer.state == "taken" and not self._stopped:  # the line is still at work
                 answer = wait_for_answer(self._store, number, ANSWER_S)

@@ -52,7 +52,9 @@ class ModbusSelector:
         names = read_names(options.names, f"{key}.names")
         who = f"modbus:{options.host}:{options.port}/{options.register}"
         self._debounce = Debounce(options.stable_s)
-        self._chooser = RecipeChooser(store, who, names, at_start=options.at_start)
+        self._chooser = RecipeChooser(
+            *(store, who, names), source=options.source, at_start=options.at_start
+        )
         self.connection = ModbusPoller(options, 1, key, self._on_words)
 
     def stop(self) -> None:

@@ -40,6 +40,7 @@ class MqttSelector:
             store,
             f"mqtt:{options.topic}",
             names,
+            source=options.source,
             at_start=options.at_start,
             answered=self._answer,
         )

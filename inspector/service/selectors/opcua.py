@@ -25,7 +25,9 @@ class OpcUaSelector:
         check_opcua_address(options, key)
         names = read_names(options.names, f"{key}.names")
         who = f"opcua:{options.node}"
-        self._chooser = RecipeChooser(store, who, names, at_start=options.at_start)
+        self._chooser = RecipeChooser(
+            *(store, who, names), source=options.source, at_start=options.at_start
+        )
         self.connection = OpcUaSubscription(options, key, self._on_value)
 
     def stop(self) -> None:

@@ -12,12 +12,14 @@ from inspector.core.schema import shown
 class SelectOptions:
     """It has no slots, because a class cannot inherit slots from two classes.
 
-    names: received value -> name of the recipe; null for a value that selects nothing. Without
-    names the value is the name. at_start: use a value that the sender had set before this program
+    source: name of the source that uses the recipe; None: all sources use it. names: received value
+    -> name of the recipe; null for a value that selects nothing. Without names the value is the
+    name. at_start: use a value that the sender had set before this program
     connected for the first time.
     """
 
     kind: str
+    source: str | None = None
     names: dict[str, Any] = field(default_factory=dict)
     at_start: bool = True
 

@@ -12,7 +12,8 @@ from calibration.scale import from_scale
 from calibration.store import save_calibration
 from inspector.core.errors import ConfigError
 from inspector.service.recipes import list_recipes, read_recipe
-from inspector.service.settings import Settings, write_settings
+from inspector.service.settings import Settings, SourceRecipe, write_settings
+from tools.line import main as ask
 
 
 def write_recipes(folder: Path, **recipes: dict[str, Any] | str) -> Path:
@@ -71,6 +72,90 @@ def test_the_last_recipe_and_its_thresholds_are_used_after_a_restart(tmp_path: P
         assert rig.line.state().sources[0].image_threshold == 5
     used = [run.summary["image_threshold"] for run in rig.runs()]
     assert used == [9, 5, 4, 9, 4, 4, 5]
+
+
+TWO: dict[str, Any] = {
+    "source": {},
+    "sources": [{"name": "left", "source": LIVE}, {"name": "right", "source": LIVE}],
+}
+OF_RIGHT: dict[str, Any] = {
+    "cup": {"verdict": {"image_threshold": 6}, "measure": {"unit": "inch"}},
+    "lid": {
+        "verdict": {"image_threshold": 5, "pixel_threshold": 8},
+        "sources": {"right": {"verdict": {"pixel_threshold": 7}}},
+    },
+}
+
+
+def limits(rig: LineRig) -> dict[str, tuple[str | None, float, float]]:
+    return {
+        source.name: (source.recipe, source.image_threshold, source.pixel_threshold)
+        for source in rig.line.state().sources
+    }
+
+
+def test_a_source_uses_another_recipe_than_the_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipes = {"dir": str(write_recipes(tmp_path, **OF_RIGHT))}
+    config = write_line(tmp_path, recipes=recipes, **TWO)
+    with LineRig(config) as rig:
+        assert rig.ask("recipe", name="cup").done
+        assert ask(["--config", str(config), "recipe", "lid", "right"]) == 0
+        assert capsys.readouterr().out == "recipe lid is in use for right\n"
+        rig.wait_for_frames()
+        assert limits(rig) == {"left": ("cup", 6, 9), "right": ("lid", 5, 7)}
+        assert "recipe cup (right: lid)" in rig.ask("status").text
+        assert rig.ask("thresholds", source="right", image_threshold=3).done
+    with LineRig(config) as rig:
+        rig.wait_for_frames(1)
+        assert limits(rig) == {"left": ("cup", 6, 9), "right": ("lid", 3, 7)}
+        assert rig.ask("thresholds", source="right", image_threshold=None).done
+        assert rig.ask("recipe", name="lid").done
+        assert limits(rig) == {"left": ("lid", 5, 8), "right": ("lid", 5, 7)}
+    right = rig.runs("right")
+    assert {record["recipe_id"] for record in right[2].records} == {"lid"}
+    changes = {e["key"]: (e["old"], e["new"]) for e in right[2].of_type("config_changed")}
+    assert changes == {
+        "recipe": ("cup", "lid"),
+        "measure.unit": ("inch", "mm"),
+        "verdict.image_threshold": (6, 5),
+        "verdict.pixel_threshold": (9, 7),
+    }
+    assert not rig.runs("left")[2].of_type("config_changed")
+    # With the recipe for all sources, nothing is different for the source that had it before.
+    assert right[-2].records[0]["config"] == right[-1].records[0]["config"]
+
+
+def test_sources_start_with_their_recipes(tmp_path: Path) -> None:
+    recipes = {"dir": str(write_recipes(tmp_path, **OF_RIGHT)), "start": "cup"}
+    left, right = TWO["sources"]
+    sources = [left, right | {"recipe": "lid"}]
+    with LineRig(write_line(tmp_path, recipes=recipes, source={}, sources=sources)) as rig:
+        assert limits(rig) == {"left": ("cup", 6, 9), "right": ("lid", 5, 7)}
+
+
+def test_a_recipe_of_a_source_needs_a_folder_and_the_source(tmp_path: Path) -> None:
+    left, right = TWO["sources"]
+    config = write_line(tmp_path, source={}, sources=[left, right | {"recipe": "lid"}])
+    with pytest.raises(ConfigError, match=r"sources, right: recipe needs recipes\.dir"):
+        LineRig(config)
+    select = [{"kind": "mqtt", "host": "broker", "topic": "t", "source": "middle"}]
+    recipes = {"dir": str(write_recipes(tmp_path, **LIMITS)), "select": select}
+    with pytest.raises(
+        ConfigError, match=r"select\[0\]\.source: no source middle, only left, right"
+    ):
+        LineRig(write_line(tmp_path, recipes=recipes, **TWO))
+
+
+def test_a_last_recipe_of_a_source_that_was_removed_is_named(tmp_path: Path) -> None:
+    recipes = {"dir": str(write_recipes(tmp_path, **LIMITS))}
+    config = write_line(tmp_path, recipes=recipes, **TWO)
+    (tmp_path / "runs").mkdir()
+    used = (SourceRecipe("right", "gone"), SourceRecipe("middle", "gone too"))
+    write_settings(tmp_path / "runs" / "settings.yaml", Settings(source_recipes=used))
+    with pytest.raises(ConfigError, match="gone was the last recipe"):
+        LineRig(config)
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +223,19 @@ def test_a_recipe_that_cannot_be_used_is_refused(rig: LineRig, name: str, senten
     assert answer.text.startswith("nothing was changed: ")
     assert sentence in answer.text
     assert rig.line.state().recipe is None
+
+
+def test_a_recipe_for_a_source_that_is_missing_is_refused(rig: LineRig) -> None:
+    answer = rig.ask("recipe", name="good", source="middle")
+    assert (answer.done, answer.text) == (False, "recipe.source must be one of left, right")
+
+
+@pytest.mark.parametrize("name", ["lib", "key", "value", "nobody", "size"])
+def test_a_recipe_that_cannot_be_used_is_refused_for_one_source(rig: LineRig, name: str) -> None:
+    answer = rig.ask("recipe", name=name, source="right")
+    assert not answer.done
+    assert answer.text.startswith("nothing was changed: ")
+    assert rig.line.state().sources[1].recipe is None
 
 
 def test_after_refused_recipes_a_good_one_is_used(rig: LineRig) -> None:

@@ -22,6 +22,8 @@ FEEDBACK = {"run_id": "r1", "source": "main", "frame_id": "7", "who": "anna", "a
         ({"kind": "start"}, {}),
         ({"kind": "stop"}, {}),
         ({"kind": "recipe", "name": "can"}, {"name": "can"}),
+        ({"kind": "recipe", "name": "can", "source": ""}, {"name": "can"}),
+        ({"kind": "recipe", "name": "can", "source": "left"}, {"name": "can", "source": "left"}),
         (THRESHOLDS, {"source": "main", "image_threshold": 1.25}),
         (
             {**THRESHOLDS, "expected_recipe": "", "expected_image_threshold": "1.5"},

@@ -23,18 +23,22 @@ NARROW_NOTE = "captured 1200 = inspected 1190 + dropped 7 + errored 3"
 def test_the_live_page_shows_state_counts_and_failures(site: Site, line: FakeLine) -> None:
     dark = source_state("left", condition="The picture is too dark.", state="reconnecting")
     line.current = line_state(
-        sources=(dark, source_state("right")), release_locked=True, disk=DiskState(80.0, 2)
+        sources=(dark, source_state("right", recipe="can")),
+        release_locked=True,
+        disk=DiskState(80.0, 2),
     )
     page = site.page("/")
     for text in (NARROW_NOTE, "The picture is too dark.", "reconnecting", "25.0 frames/s"):
         assert text in page.text
-    assert "Line: running · recipe: bottle · release locked" in page.text
+    assert "Line: running · recipe: bottle (right: can) · release locked" in page.text
     assert "Only verdicts are saved." in page.text
     assert "31 ms median, 59 ms p99" in page.text
     assert "2 defects, longest 0.566 mm" in page.text
     sources = [image["src"] for image in page.every("img")]
     assert sources[:2] == ["/live/left", "/live/right"]
     assert sources[2] == "/picture/r1/main/117/snapshot"
+    cameras = [option["value"] for option in page.every("option")][-3:]
+    assert cameras == ["", "left", "right"]
 
 
 def test_the_live_page_shows_routine_checks_and_begins_them(site: Site, line: FakeLine) -> None:

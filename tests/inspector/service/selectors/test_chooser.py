@@ -52,6 +52,14 @@ def test_a_value_becomes_a_request_with_its_origin(line: RecipeLine) -> None:
     assert (request.who, request.why) == ("mqtt:line/recipe", "the value '2' was received")
 
 
+def test_a_recipe_is_selected_for_one_source(line: RecipeLine) -> None:
+    chooser = RecipeChooser(line.store, "plc", {}, source="left", at_start=True)
+    chooser.see_state("cap")
+    line.wait_for("cap")
+    chooser.stop()
+    assert line.requests[0].arguments == {"name": "cap", "source": "left"}
+
+
 def test_a_command_is_repeated_and_a_state_is_not(line: RecipeLine) -> None:
     receiver = Receiver(line.store)
     for number in range(1, 3):
