@@ -16,14 +16,22 @@ class FrameIds:
 
     def __init__(self) -> None:
         self._last: int | None = None
+        self._unnumbered = 0
 
-    def count_gap(self, frame_id: int) -> int:
-        """Number of frames between the frame before and this one. 0 for the first frame."""
+    def count_gap(self, frame_id: int | None) -> int:
+        """Number of frames between the frame before and this one. 0 for the first frame.
+
+        frame_id: None for a frame whose number was lost. It is counted when the next number comes.
+        """
+        if frame_id is None:
+            self._unnumbered += 1
+            return 0
         last, self._last = self._last, frame_id
+        unnumbered, self._unnumbered = self._unnumbered, 0
         if last is None:
             return 0
         step = frame_id - last
         if frame_id < _HALF_16 <= last <= _LARGEST_16:
             # Some cameras use the number 0, which the standard leaves out.
             step += _LARGEST_16 + (frame_id == 0)
-        return max(0, step - 1)
+        return max(0, step - 1 - unnumbered)

@@ -96,13 +96,16 @@ def _write(camera: Any, options: GenicamOptions) -> Iterator[tuple[str, tuple[An
 
 
 def _write_region(camera: Any, options: GenicamOptions) -> list[int]:
-    x, y, width, height = camera.get_region()
-    if options.frame_hw is not None:
-        height, width = options.frame_hw
     x, y = options.camera.offset or (0, 0)
+    height, width = options.frame_hw or camera.get_region()[:1:-1]
+    device = camera.get_device()
+    has_offset = camera.is_feature_available("OffsetX")
     # The offset of before could leave too little room for the size.
-    camera.set_region(0, 0, width, height)
-    camera.set_region(x, y, width, height)
+    values = [("OffsetX", 0), ("OffsetY", 0)] if has_offset else []
+    values += [("Width", width), ("Height", height)]
+    values += [("OffsetX", x), ("OffsetY", y)] if has_offset or x or y else []
+    for name, value in values:
+        write_feature(device, name, value)
     return [x, y, width, height]
 
 
@@ -129,7 +132,7 @@ def _write_packets(
                 "send packets"
             )
         return
-    # Otherwise Aravis tries sizes on the open stream, and their packets look like a picture.
+    # Not later by create_stream, because then it could not be read back.
     camera.gv_set_packet_size_adjustment(load_aravis().GvPacketSizeAdjustment.NEVER)
     if size is None:
         with named_errors("negotiating the size of packets"):

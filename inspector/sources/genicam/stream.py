@@ -1,8 +1,9 @@
 """Grabs the pictures of one connection to a GenICam camera until the camera is lost."""
 
 import time
+import traceback
 from collections import Counter
-from threading import Event
+from threading import Event, Lock
 from typing import Any, Final
 
 from loguru import logger
@@ -57,7 +58,7 @@ class Losses:
 
 
 class GenicamConnection:
-    """An open camera that sends pictures.
+    """An open camera. It sends pictures from the first grab() or fire() on.
 
     closing: set when it must end. Raises SourceError if the camera cannot be opened or does not
     take a setting, and ConfigError without Aravis. name: for messages. camera_name: see
@@ -75,12 +76,19 @@ class GenicamConnection:
         self._name, self._options = name, options
         self._closing, self._losses = closing, losses
         self._ids, self._clock = FrameIds(), CameraClock()
-        self._underruns: int | None = None
+        self._underruns = self._starved = 0
         self._gone = Event()
+        self._starting, self._started = Lock(), False
+        self._numbers: dict[Any, int] = {}
         camera = open_camera(camera_name)
-        with named_errors(name):
-            self.settings = write_settings(camera, options)
-            self._stream = self._start(camera)
+        try:
+            with named_errors(name):
+                self.settings = write_settings(camera, options)
+                self._stream = self._prepare(camera)
+        except SourceError as exc:
+            camera = None
+            _release(exc)
+            raise
         self._camera: Any = camera
         self._handler = camera.get_device().connect("control-lost", lambda _: self._gone.set())
 
@@ -94,42 +102,55 @@ class GenicamConnection:
         """None if the camera waits for a trigger."""
         return None if self._options.camera.trigger is not None else self.settings.get("fps")
 
-    def _start(self, camera: Any) -> Any:
+    def _prepare(self, camera: Any) -> Any:
+        """The stream, with its buffers."""
         aravis = load_aravis()
         camera.set_acquisition_mode(aravis.AcquisitionMode.CONTINUOUS)
+        is_gige = camera.is_gv_device()
+        if is_gige:
+            # Before a packet socket has its filter, foreign packets look like parts of a picture.
+            camera.gv_set_stream_options(aravis.GvStreamOption.PACKET_SOCKET_DISABLED)
         stream = camera.create_stream(None, None)
         payload = camera.get_payload()
-        if camera.is_gv_device():
-            # The kernel holds packets while the thread of Aravis is busy; its default is one small
-            # picture. Root, and programs with CAP_NET_RAW, get the packets in another way.
+        if is_gige:
+            # The kernel holds packets while the thread of Aravis waits for a core.
             stream.set_property("socket-buffer-size", min(_SOCKET_PICTURES * payload, 1 << 30))
         for _ in range(self._options.camera.buffers):
             stream.push_buffer(aravis.Buffer.new_allocate(payload))
         lock_settings(camera)
-        camera.start_acquisition()
         return stream
+
+    def _begin(self) -> None:
+        """Starts the camera at the first grab, because nobody takes its pictures before."""
+        with self._starting:
+            if not self._started:
+                with named_errors(self._name):
+                    self._camera.start_acquisition()
+                self._started = True
 
     def fire(self) -> None:
         """Makes the camera take one picture now. Raises SourceError."""
         camera = self._camera
         if camera is None or self._gone.is_set():
             raise SourceLost(f"{self._name}: the camera cannot be triggered, it is away")
+        self._begin()
         with named_errors(self._name):
             camera.software_trigger()
 
     def grab(self) -> Grab | None:
+        self._begin()
         started_ns = now_ns()
         while not self._closing.is_set():
             buffer = self._stream.timeout_pop_buffer(_SLICE_US)
             if buffer is not None:
                 grab = self._read(buffer)
                 self._stream.push_buffer(buffer)
-                if grab is not None:
-                    return grab
+                return grab
             if self._gone.is_set():
                 raise SourceLost(f"{self._name}: the camera does not answer any more")
             silent_s = ms_since(started_ns) / 1e3
             if self._options.camera.trigger is None and silent_s > self._options.read_timeout_s:
+                self._gone.set()
                 raise SourceLost(f"{self._name} gave no frame in {silent_s:.1f} s")
         return None
 
@@ -141,23 +162,27 @@ class GenicamConnection:
                 with named_errors(self._name):
                     camera.stop_acquisition()
             except SourceError as exc:
-                logger.warning("{}", exc)
-        for statistic in _STATISTICS:
-            self._losses.statistics[statistic] += stream.get_info_uint64_by_name(statistic)
+                logger.debug("{}", exc)
+                _release(exc)
+        names = {stream.get_info_name(index) for index in range(stream.get_n_infos())}
+        for name in names.intersection(_STATISTICS):
+            self._losses.statistics[name] += stream.get_info_uint64_by_name(name)
         # Aravis gives the control of the camera back when nothing refers to it any more.
         self._camera = self._stream = None
+        self._numbers.clear()
 
-    def _read(self, buffer: Any) -> Grab | None:
-        """None for a buffer without a picture: a late packet of the negotiation of sizes."""
-        status, states = buffer.get_status(), load_aravis().BufferStatus
-        if status == states.CLEARED:
-            return None
-        self._count_missing(buffer.get_frame_id())
-        arrival_ns = _arrival_ns(buffer)
-        captured_ns = arrival_ns
-        if self._options.camera.clock == "camera":
+    def _read(self, buffer: Any) -> Grab:
+        # Number and times come with the first packet of a frame. Without it, the buffer still has
+        # those of an earlier frame.
+        frame_id = buffer.get_frame_id()
+        has_head = self._numbers.get(buffer, 0) != frame_id
+        self._numbers[buffer] = frame_id
+        self._count_missing(frame_id if has_head else None)
+        captured_ns = arrival_ns = _arrival_ns(buffer) if has_head else now_ns()
+        if has_head and self._options.camera.clock == "camera":
             captured_ns = self._clock.captured_ns(buffer.get_timestamp(), arrival_ns)
-        if status != states.SUCCESS:
+        status = buffer.get_status()
+        if status != load_aravis().BufferStatus.SUCCESS:
             # No image: the memory of the lost packets still shows an earlier frame.
             reason = status.value_nick.replace("-", " ")
             return Grab(None, f"the picture is incomplete: {reason}", captured_ns=captured_ns)
@@ -177,18 +202,27 @@ class GenicamConnection:
         depth = self._options.bit_depth
         return to_bgr(buffer.get_data(), pixel_format, frame_hw, padding=padding, bit_depth=depth)
 
-    def _count_missing(self, frame_id: int) -> None:
+    def _count_missing(self, frame_id: int | None) -> None:
         gap = self._ids.count_gap(frame_id)
-        if gap == 0 and self._underruns is not None:
-            return
         underruns = self._stream.get_info_uint64_by_name("n_underruns")
-        if self._underruns is None:  # what came before the first picture
-            self._underruns = underruns
-            return
-        cause = NO_BUFFER if underruns > self._underruns else WIRE
+        # The frames that waited in the buffers come between the first underrun and its gap.
+        rises = underruns > self._underruns
+        self._starved = self._options.camera.buffers + 1 if rises else max(0, self._starved - 1)
         self._underruns = underruns
+        if gap == 0:
+            return
+        cause = NO_BUFFER if self._starved else WIRE
         self._losses.missing[cause] += gap
         logger.warning("{}: {} frames are missing ({})", self._name, gap, cause)
+
+
+def _release(exc: BaseException) -> None:
+    """An error refers to the variables of the functions that it left. A camera among them would
+    stay open."""
+    error: BaseException | None = exc
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__
 
 
 def _arrival_ns(buffer: Any) -> int:

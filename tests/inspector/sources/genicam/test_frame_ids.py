@@ -19,9 +19,11 @@ from inspector.sources.genicam.frame_ids import FrameIds
         ([500, 1, 2], 0),
         ([500, 500, 501], 0),
         ([9], 0),
+        ([None, 9, None, 11], 0),
+        ([9, None, None, 15, None], 3),
     ],
     ids=str,
 )
-def test_the_frames_between_two_numbers_are_missing(numbers: list[int], missing: int) -> None:
+def test_the_frames_between_two_numbers_are_missing(numbers: list[int | None], missing: int) -> None:
     ids = FrameIds()
     assert sum(ids.count_gap(number) for number in numbers) == missing
