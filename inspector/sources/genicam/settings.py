@@ -121,9 +121,7 @@ def _write_trigger(
     yield "camera.trigger", (source, 0.0)
 
 
-def _write_packets(
-    camera: Any, options: GenicamOptions
-) -> Iterator[tuple[str, tuple[int, float]]]:
+def _write_packets(camera: Any, options: GenicamOptions) -> Iterator[tuple[str, tuple[int, float]]]:
     size, delay = options.camera.packet_bytes, options.camera.packet_delay_ns
     if not camera.is_gv_device():
         if size is not None or delay is not None:
@@ -161,7 +159,7 @@ def _read(camera: Any, options: GenicamOptions) -> dict[str, Any]:
             "camera.clock": options.camera.clock,
             "camera.buffers": options.camera.buffers,
         }
-        if options.camera.trigger is not None:
+        if options.camera.trigger is not None and read_feature(device, "TriggerMode") == "On":
             values["camera.trigger"] = camera.get_trigger_source()
         if camera.is_exposure_time_available():
             values["camera.exposure_us"] = camera.get_exposure_time()

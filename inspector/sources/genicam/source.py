@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from threading import Event
 
-from loguru import logger
-
-from inspector.core.errors import ConfigError, SourceLost
+from inspector.core.errors import SourceLost
 from inspector.core.types import SourceInfo
 from inspector.sources.genicam.aravis import load_aravis
 from inspector.sources.genicam.settings import SOFTWARE, trigger_source
@@ -13,6 +11,12 @@ from inspector.sources.genicam.stream import GenicamConnection, Losses
 from inspector.sources.live import LiveReader, LiveSource
 from inspector.sources.options import GenicamOptions
 from inspector.sources.uri import GENICAM
+
+
+def open_genicam(uri: str, options: GenicamOptions) -> "GenicamSource":
+    """Opens a camera; see GenicamSource. Only a source with a software trigger has fire()."""
+    software = trigger_source(options) == SOFTWARE
+    return TriggeredGenicamSource(uri, options) if software else GenicamSource(uri, options)
 
 
 class GenicamSource(LiveSource):
@@ -61,23 +65,18 @@ class GenicamSource(LiveSource):
         """
         return dict(self._losses.missing)
 
-    def fire(self) -> None:
-        """Makes the camera take one picture. Needs source.camera.trigger: software. Any thread may
-        call it. Raises SourceError if the camera is away or refuses, ConfigError without this
-        trigger."""
-        if trigger_source(self._options) != SOFTWARE:
-            raise ConfigError("source.camera.trigger must be software to trigger the camera")
-        if self._connection is None:
-            raise SourceLost(f"{self._name}: the camera cannot be triggered, it is away")
-        self._connection.fire()
-
-    def close(self) -> None:
-        super().close()
-        counts = ", ".join(f"{name} {count}" for name, count in self.statistics.items() if count)
-        logger.info("{}: {}", self._name, counts or "no picture came")
-
     def _connect(self, closing: Event) -> GenicamConnection:
         self._connection = GenicamConnection(
             self._name, self._camera, self._options, closing, self._losses
         )
         return self._connection
+
+
+class TriggeredGenicamSource(GenicamSource):
+    """A camera that takes a picture for each call of fire()."""
+
+    def fire(self) -> None:
+        """See inspector.core.protocols.SoftwareTrigger."""
+        if self._connection is None:
+            raise SourceLost(f"{self._name}: the camera is away and was not triggered")
+        self._connection.fire()

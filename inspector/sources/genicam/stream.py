@@ -3,6 +3,7 @@
 import time
 import traceback
 from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event, Lock
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from inspector.sources.genicam.aravis import load_aravis, named_errors, open_cam
 from inspector.sources.genicam.clock import CameraClock
 from inspector.sources.genicam.frame_ids import FrameIds
 from inspector.sources.genicam.pixels import find_format, to_bgr
+from inspector.sources.genicam.receive_memory import enlarge_memory
 from inspector.sources.genicam.settings import lock_settings, write_settings
 from inspector.sources.live import Grab
 from inspector.sources.options import GenicamOptions
@@ -25,7 +27,8 @@ _SLICE_US: Final = 200_000
 _OLDEST_NS: Final = 3600 * 10**9
 """A picture cannot wait longer in the memory of Aravis."""
 
-_SOCKET_PICTURES: Final = 4
+_MOST_TRIGGERS: Final = 8
+"""Triggers that may wait for the answer of the camera."""
 
 _STATISTICS: Final = (
     "n_completed_buffers",
@@ -79,6 +82,9 @@ class GenicamConnection:
         self._underruns = self._starved = 0
         self._gone = Event()
         self._starting, self._started = Lock(), False
+        self._firing = Lock()
+        self._triggers = ThreadPoolExecutor(1, thread_name_prefix=f"trigger {name}")
+        self._waiting: list[Future[None]] = []
         self._numbers: dict[Any, int] = {}
         camera = open_camera(camera_name)
         try:
@@ -113,8 +119,7 @@ class GenicamConnection:
         stream = camera.create_stream(None, None)
         payload = camera.get_payload()
         if is_gige:
-            # The kernel holds packets while the thread of Aravis waits for a core.
-            stream.set_property("socket-buffer-size", min(_SOCKET_PICTURES * payload, 1 << 30))
+            enlarge_memory(self._name, stream.get_port(), payload)
         for _ in range(self._options.camera.buffers):
             stream.push_buffer(aravis.Buffer.new_allocate(payload))
         lock_settings(camera)
@@ -122,20 +127,31 @@ class GenicamConnection:
 
     def _begin(self) -> None:
         """Starts the camera at the first grab, because nobody takes its pictures before."""
+        camera = self._camera
         with self._starting:
-            if not self._started:
+            if not self._started and camera is not None:
                 with named_errors(self._name):
-                    self._camera.start_acquisition()
+                    camera.start_acquisition()
                 self._started = True
 
     def fire(self) -> None:
-        """Makes the camera take one picture now. Raises SourceError."""
-        camera = self._camera
-        if camera is None or self._gone.is_set():
-            raise SourceLost(f"{self._name}: the camera cannot be triggered, it is away")
-        self._begin()
-        with named_errors(self._name):
-            camera.software_trigger()
+        """Makes the camera take one picture. Returns at once: a camera that is away lets the
+        trigger wait for seconds. Raises SourceError if it is known to be away, or if earlier
+        triggers still wait."""
+        with self._firing:
+            self._waiting = [trigger for trigger in self._waiting if not trigger.done()]
+            if self._camera is None or self._gone.is_set() or len(self._waiting) >= _MOST_TRIGGERS:
+                raise SourceLost(f"{self._name}: the camera is away and was not triggered")
+            self._waiting.append(self._triggers.submit(self._trigger, self._camera))
+
+    def _trigger(self, camera: Any) -> None:
+        try:
+            self._begin()
+            with named_errors(self._name):
+                camera.software_trigger()
+        except SourceError as exc:
+            logger.warning("{}", exc)
+            _release(exc)
 
     def grab(self) -> Grab | None:
         self._begin()
@@ -155,7 +171,10 @@ class GenicamConnection:
         return None
 
     def close(self) -> None:
-        camera, stream = self._camera, self._stream
+        with self._firing:
+            camera, self._camera = self._camera, None
+        self._triggers.shutdown(wait=False, cancel_futures=True)
+        stream, self._stream = self._stream, None
         camera.get_device().disconnect(self._handler)
         if not self._gone.is_set():
             try:
@@ -165,10 +184,13 @@ class GenicamConnection:
                 logger.debug("{}", exc)
                 _release(exc)
         names = {stream.get_info_name(index) for index in range(stream.get_n_infos())}
-        for name in names.intersection(_STATISTICS):
-            self._losses.statistics[name] += stream.get_info_uint64_by_name(name)
+        counts = {
+            name: stream.get_info_uint64_by_name(name) for name in _STATISTICS if name in names
+        }
+        self._losses.statistics.update(counts)
+        shown = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+        logger.info("{}: closed; {}", self._name, shown or "no picture came")
         # Aravis gives the control of the camera back when nothing refers to it any more.
-        self._camera = self._stream = None
         self._numbers.clear()
 
     def _read(self, buffer: Any) -> Grab:
@@ -212,8 +234,11 @@ class GenicamConnection:
         if gap == 0:
             return
         cause = NO_BUFFER if self._starved else WIRE
+        if not self._losses.missing:
+            logger.warning(
+                "{}: {} frames are missing ({}); the summary counts all", *(self._name, gap, cause)
+            )
         self._losses.missing[cause] += gap
-        logger.warning("{}: {} frames are missing ({})", self._name, gap, cause)
 
 
 def _release(exc: BaseException) -> None:

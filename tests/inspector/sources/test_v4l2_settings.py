@@ -44,9 +44,7 @@ def test_exposure_is_written_in_steps_of_100_us_and_read_back() -> None:
 
 
 def test_the_other_settings_are_read_back() -> None:
-    properties = ScriptedProperties(
-        cv2.CAP_PROP_GAIN, cv2.CAP_PROP_FOURCC, cv2.CAP_PROP_BRIGHTNESS
-    )
+    properties = ScriptedProperties(cv2.CAP_PROP_GAIN, cv2.CAP_PROP_FOURCC, cv2.CAP_PROP_BRIGHTNESS)
     actual = write(properties, gain=7, pixel_format="MJPG", features={"BRIGHTNESS": 10})
     assert actual == {"gain": 7.0, "features.BRIGHTNESS": 10.0, "pixel_format": "MJPG"}
     assert properties.get(cv2.CAP_PROP_FOURCC) == MJPG
@@ -73,9 +71,9 @@ def test_a_value_that_the_camera_did_not_take_is_an_error() -> None:
 
 def test_a_setting_that_the_camera_lacks_is_an_error() -> None:
     properties = ScriptedProperties(cv2.CAP_PROP_AUTO_EXPOSURE)
-    with pytest.raises(SourceError, match="camera.exposure_us: the camera has no such setting"):
+    with pytest.raises(SourceError, match="exposure_us: the camera has no such setting"):
         write(properties, exposure_us=100.0)
-    with pytest.raises(SourceError, match="camera.pixel_format: the camera has no such setting"):
+    with pytest.raises(SourceError, match="pixel_format: the camera has no such setting"):
         write(properties, pixel_format="MJPG")
 
 

@@ -24,6 +24,8 @@ from inspector.sources.genicam.frame_ids import FrameIds
     ],
     ids=str,
 )
-def test_the_frames_between_two_numbers_are_missing(numbers: list[int | None], missing: int) -> None:
+def test_the_frames_between_two_numbers_are_missing(
+    numbers: list[int | None], missing: int
+) -> None:
     ids = FrameIds()
     assert sum(ids.count_gap(number) for number in numbers) == missing

@@ -73,7 +73,9 @@ def test_the_bayer_formats_have_all_patterns() -> None:
     assert len(BAYER) == 4 * 8  # 8, 10, 12 and 16 bits, and 10 and 12 bits packed in two ways
 
 
-@pytest.mark.parametrize(("name", "pixel"), [("RGB8", (RED, GREEN, BLUE)), ("BGR8", (BLUE, GREEN, RED))])
+@pytest.mark.parametrize(
+    ("name", "pixel"), [("RGB8", (RED, GREEN, BLUE)), ("BGR8", (BLUE, GREEN, RED))]
+)
 def test_colours_are_put_into_the_order_of_opencv(name: str, pixel: tuple[int, ...]) -> None:
     image = to_bgr(bytes(pixel) * 12, format_of(name), (3, 4))
     assert np.array_equal(image, np.broadcast_to((BLUE, GREEN, RED), (3, 4, 3)))
@@ -93,7 +95,7 @@ def test_the_depth_of_16_bits_is_that_of_the_configuration() -> None:
     levels = np.full((2, 2), 1000, np.uint16)
     image = to_bgr(levels.tobytes(), format_of("Mono16"), (2, 2), bit_depth=10)
     assert (image == 1000 >> 2).all()
-    with pytest.raises(DataError, match="set its depth with source.bit_depth"):
+    with pytest.raises(DataError, match="set its depth with source"):
         to_bgr(levels.tobytes(), format_of("Mono16"), (2, 2))
 
 
