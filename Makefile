@@ -41,7 +41,9 @@ test-train: $(TRAIN_VENV)/.train
 test-gpu: $(GPU_VENV)/.gpu
 	$(GPU_BIN)/python -m pytest -m gpu $(ARGS)
 
-# Needs the broker Mosquitto (Debian: apt-get install mosquitto). The other tests run without it.
+# Needs the broker Mosquitto, and Aravis with what builds PyGObject (Debian: apt-get install mosquitto
+# gir1.2-aravis-0.8 aravis-tools libgirepository1.0-dev libcairo2-dev pkg-config gcc). The other
+# tests run without them.
 test-services: $(VENV)/.services
 	$(BIN)/python $(PYTEST) -m services $(or $(ARGS),$(call marked,services))
 
@@ -84,7 +86,7 @@ $(VENV)/.dev: setup.cfg pyproject.toml | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.services: $(VENV)/.dev
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[mqtt,modbus,opcua,prometheus]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[mqtt,modbus,opcua,prometheus,genicam]'
 	touch $@
 
 $(VENV)/.fleet: $(VENV)/.dev

@@ -189,6 +189,10 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, "engines.pictures", "inspector.synthetic", "inspector.sources"},
         {"av", "cv2", "numpy"},
     ),
+    "inspector/sources/genicam": (
+        {CORE, "engines.pictures", "inspector.sources", "inspector.sources.genicam"},
+        {"cv2", "gi", "numpy"},
+    ),
     "inspector/synthetic": (
         # Test videos show pictures of data sets, which are decoded as in an inspection.
         {CORE, "engines.pictures", "inspector.render", "inspector.synthetic"},

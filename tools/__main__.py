@@ -11,6 +11,7 @@ from inspector.standard_streams import open_missing_streams
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("run_inspector", "inspect a video, a camera or pictures"),
+    "cameras": ("tools.cameras", "list the cameras of this machine and of its networks"),
     "report": ("tools.report", "write the report of runs: HTML and PDF, to sign"),
     "roll-map": ("tools.roll_map", "draw a web with all defects, from the log of a run"),
     "verify": ("tools.verify", "show whether the results of a run were changed"),

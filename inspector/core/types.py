@@ -69,7 +69,8 @@ class SourceInfo:
     source_id: the name for logs, without a password. live: frames are lost if they are not read in
     time. frame_hw, fps, frame_count, duration_s: None if unknown before the first read.
     time_base: seconds per tick of the source's clock; None for live sources.
-    path: the media file, from which sound can be copied; None for other sources.
+    path: the media file, from which sound can be copied; None for other sources. settings: of a
+    camera, as they were read back; None for other sources.
     """
 
     source_id: str
@@ -80,6 +81,7 @@ class SourceInfo:
     duration_s: float | None = None
     time_base: Fraction | None = None
     path: Path | None = None
+    settings: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

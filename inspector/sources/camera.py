@@ -1,17 +1,19 @@
 """Reads frames of a camera of this machine and opens the camera again if it is lost."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from threading import Event
+from typing import Any
 
 from loguru import logger
 
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import SourceLost
-from inspector.core.types import BadFrame, Frame, SourceInfo
-from inspector.sources.live import Grab, LiveReader
+from inspector.core.types import SourceInfo
+from inspector.sources.live import Grab, LiveReader, LiveSource
 from inspector.sources.options import CameraOptions
 from inspector.sources.v4l2 import Capture, V4l2Capture
+from inspector.sources.v4l2_settings import check_settings
 
 # Interval at which a waiting read checks whether close() was called.
 _SLICE_S = 0.2
@@ -23,16 +25,18 @@ OpenCapture = Callable[[], Capture]
 """Raises SourceError."""
 
 
-class CameraSource:
+class CameraSource(LiveSource):
     """A live source: pts_s is None. A frame that cannot be decoded is a BadFrame. The driver may
     hold old frames after a stall. Each frame has the time at which the driver got it; a frame that
     is older than options.read_timeout_s is a BadFrame with the cause `stale`.
 
     index: N of /dev/videoN, as number or text, or that path. `info` has the size and the rate that
-    the camera gives; a warning names each one that differs from the request. With
-    options.reconnect.wait_for_source the constructor does not open the camera: read() tries until
-    it opens, and `info` has no size and no rate. open_capture: another way to open the camera. The
-    constructor raises SourceError if the camera cannot be opened.
+    the camera gives, and the values of options.camera as they were read back; a warning names a
+    size and a rate that differ from the request. With options.reconnect.wait_for_source the
+    constructor does not open the camera: read() tries until it opens, and `info` has no size, no
+    rate and no settings. open_capture: another way to open the camera. The constructor raises
+    SourceError if the camera cannot be opened or does not take a setting, and ConfigError for
+    settings that no V4L2 camera has.
     """
 
     def __init__(
@@ -42,43 +46,34 @@ class CameraSource:
         *,
         open_capture: OpenCapture | None = None,
     ) -> None:
-        frame_hw, fps = options.frame_hw, options.fps
+        check_settings(options.camera)
         self._name = f"camera {index}"
-        self._requested = frame_hw, fps
+        self._requested = options.frame_hw, options.fps
         self._actual: tuple[tuple[int, int], float | None] | None = None
+        self._settings: Mapping[str, Any] | None = None
         self._read_timeout_s = options.read_timeout_s
-        self._open = open_capture or (lambda: V4l2Capture(index, frame_hw=frame_hw, fps=fps))
+        self._open = open_capture or (lambda: V4l2Capture(index, options))
         closing = Event()
         backoff = options.reconnect
         connection = None if backoff.wait_for_source else self._connect(closing)
         actual_hw, actual_fps = self._actual or (None, None)
-        self._info = SourceInfo(source_id=self._name, live=True, frame_hw=actual_hw, fps=actual_fps)
-        self._reader = LiveReader(
-            self._name, self._connect, connection, backoff, closing, stale_s=self._read_timeout_s
+        super().__init__(
+            SourceInfo(
+                source_id=self._name,
+                live=True,
+                frame_hw=actual_hw,
+                fps=actual_fps,
+                settings=self._settings,
+            ),
+            LiveReader(
+                *(self._name, self._connect, connection, backoff, closing),
+                stale_s=self._read_timeout_s,
+            ),
         )
-
-    @property
-    def info(self) -> SourceInfo:
-        return self._info
-
-    @property
-    def reconnects(self) -> int:
-        """Number of attempts so far to open the camera again."""
-        return self._reader.reconnects
-
-    @property
-    def connected(self) -> bool:
-        """False while it tries to connect."""
-        return self._reader.connected
-
-    def read(self) -> Frame | BadFrame | None:
-        return self._reader.read()
-
-    def close(self) -> None:
-        self._reader.close()
 
     def _connect(self, closing: Event) -> "_Connection":
         capture = self._open()
+        self._settings = capture.settings
         self._warn_of_differences(capture.frame_hw, capture.fps)
         return _Connection(self._name, capture, self._read_timeout_s, closing)
 

@@ -12,7 +12,7 @@ from inspector.core.arrays import Image
 from inspector.core.channel import END, Channel
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import SourceError, SourceLost
-from inspector.core.types import BadFrame, Cause, Frame
+from inspector.core.types import BadFrame, Cause, Frame, SourceInfo
 from inspector.sources.numbering import Numbering
 from inspector.sources.reconnect import Backoff
 
@@ -187,3 +187,31 @@ class LiveReader:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+class LiveSource:
+    """A source whose frames come from a LiveReader. Sources inherit from it."""
+
+    def __init__(self, info: SourceInfo, reader: LiveReader) -> None:
+        self._info = info
+        self._reader = reader
+
+    @property
+    def info(self) -> SourceInfo:
+        return self._info
+
+    @property
+    def reconnects(self) -> int:
+        """Number of attempts so far to connect again."""
+        return self._reader.reconnects
+
+    @property
+    def connected(self) -> bool:
+        """False while it tries to connect."""
+        return self._reader.connected
+
+    def read(self) -> Frame | BadFrame | None:
+        return self._reader.read()
+
+    def close(self) -> None:
+        self._reader.close()

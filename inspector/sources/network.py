@@ -6,8 +6,8 @@ from threading import Event
 from loguru import logger
 
 from inspector.core.errors import SourceError
-from inspector.core.types import BadFrame, Frame, SourceInfo
-from inspector.sources.live import LiveReader
+from inspector.core.types import SourceInfo
+from inspector.sources.live import LiveReader, LiveSource
 from inspector.sources.network_file import NetworkFile
 from inspector.sources.network_place import Place
 from inspector.sources.network_stream import NetworkStream
@@ -41,7 +41,7 @@ def open_network(url: str, options: NetworkOptions) -> "NetworkFile | NetworkSou
     return NetworkSource(place, stream, closing)
 
 
-class NetworkSource:
+class NetworkSource(LiveSource):
     """A live source: pts_s is None, and the pipeline drops frames that it cannot process in time.
 
     After each connect the first frame is a key frame. If the server ends the stream, the source
@@ -53,14 +53,14 @@ class NetworkSource:
 
     def __init__(self, place: Place, stream: NetworkStream | None, closing: Event) -> None:
         self._place = place
-        self._info = SourceInfo(
+        self._stream = stream
+        info = SourceInfo(
             source_id=place.name,
             live=True,
             frame_hw=None if stream is None else stream.frame_hw,
             fps=None if stream is None else stream.fps,
         )
-        self._stream = stream
-        self._reader = LiveReader(
+        reader = LiveReader(
             place.name,
             self._connect,
             stream,
@@ -69,15 +69,7 @@ class NetworkSource:
             stale_s=place.options.read_timeout_s,
             renew_s=_RENEW_S,
         )
-
-    @property
-    def info(self) -> SourceInfo:
-        return self._info
-
-    @property
-    def reconnects(self) -> int:
-        """Number of attempts so far to connect again."""
-        return self._reader.reconnects
+        super().__init__(info, reader)
 
     @property
     def buffered(self) -> bool:
@@ -95,17 +87,9 @@ class NetworkSource:
         fps = self._stream.fps if self._stream is not None else None
         return {"wire": max(1, round(lost_s * (fps or 0)))} if lost_s > 0 else {}
 
-    @property
-    def connected(self) -> bool:
-        """False while it tries to connect."""
-        return self._reader.connected
-
-    def read(self) -> Frame | BadFrame | None:
-        return self._reader.read()
-
     def close(self) -> None:
         self._place.abort()
-        self._reader.close()
+        super().close()
 
     def _connect(self, closing: Event) -> NetworkStream:
         self._stream = NetworkStream(self._place, self._place.open(closing), closing)

@@ -5,14 +5,16 @@ have no slots, because Python cannot inherit from several classes with slots.
 """
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 from inspector.core.reading import BIT_DEPTHS, MAX_PIXELS, Reading
 from inspector.core.schema import (
     AtLeastOne,
     Between,
     Count,
+    Matches,
     OneOf,
+    Positive,
     Scale,
     Seconds,
     Share,
@@ -63,9 +65,45 @@ class ReadingOptions:
         return Reading(self.bit_depth, self.max_pixels)
 
 
+@dataclass(frozen=True, slots=True)
+class CameraSettings:
+    """The section `source.camera`: settings that are written when a camera is opened. None: the
+    camera keeps its value.
+
+    gain: in dB for most GenICam cameras; in steps of the driver for V4L2. manual: switches
+    automatic exposure, gain, white balance and focus off; exposure_us and gain do this for
+    themselves. pixel_format: a name of the PFNC such as Mono12, or a code of V4L2 such as MJPG.
+    features: name of a GenICam feature, or of a property of OpenCV -> value.
+
+    For GenICam cameras only: offset: (x, y) of the picture on the sensor, in px. trigger: None for
+    a camera that runs freely, `software`, or the name of an input such as Line1. clock: where the
+    time of a frame comes from. packet_bytes, packet_delay_ns: of GigE Vision. buffers: number of
+    pictures for which the host has memory.
+    """
+
+    exposure_us: Positive | None = None
+    gain: float | None = None
+    manual: bool = False
+    pixel_format: Annotated[str, Matches(r"\w{3,64}", "letters, digits and _")] | None = None
+    offset: tuple[Count, Count] | None = None
+    trigger: Annotated[str, Matches(r"\w{1,64}", "letters, digits and _")] | None = None
+    clock: Annotated[str, OneOf("camera", "arrival")] = "camera"
+    packet_bytes: Annotated[int, Between(220, 65535)] | None = None
+    packet_delay_ns: Count | None = None
+    buffers: Annotated[int, Between(2, 256)] = 16
+    features: dict[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class CameraOptions(RateOptions, SizeOptions, LiveOptions):
     """fps, frame_size: requested from the camera; None: the camera chooses."""
+
+    camera: CameraSettings = field(default_factory=CameraSettings)
+
+
+@dataclass(frozen=True)
+class GenicamOptions(CameraOptions, ReadingOptions):
+    """bit_depth: of pixel formats with 16 bits, such as Mono16."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +162,7 @@ class SyntheticOptions(RateOptions, SizeOptions):
 
 @dataclass(frozen=True)
 class SourceOptions(
-    CameraOptions, NetworkOptions, VideoFileOptions, ImageFolderOptions, SyntheticOptions
+    GenicamOptions, NetworkOptions, VideoFileOptions, ImageFolderOptions, SyntheticOptions
 ):
     """Every key of the section. Each source receives this object as options of its kind.
 

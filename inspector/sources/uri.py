@@ -3,11 +3,16 @@
 import os
 import re
 from pathlib import Path
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from inspector.core.picture_files import PICTURE_SUFFIXES, is_glob
 
 _CAMERA = re.compile(r"\d+|/dev/video\d+|/dev/v4l/.+")
+
+GENICAM: Final = "genicam:"
+"""Begins the name of a GenICam camera, such as genicam:SERIAL."""
+
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")
 
 
@@ -25,6 +30,8 @@ def kind_of(uri: str) -> str:
     uri = strip_file_scheme(uri)
     if _CAMERA.fullmatch(uri):
         return "camera"
+    if uri.lower().startswith(GENICAM):
+        return "genicam"
     if _SCHEME.match(uri):
         return "network"
     if uri == "synthetic":

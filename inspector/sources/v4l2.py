@@ -1,10 +1,10 @@
 """Reads a V4L2 camera through OpenCV, with a timeout."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -13,6 +13,8 @@ from cv2.utils import logging
 from inspector.core.arrays import Image
 from inspector.core.clock import now_ns
 from inspector.core.errors import SourceError, SourceLost
+from inspector.sources.options import CameraOptions
+from inspector.sources.v4l2_settings import write_format, write_settings
 
 # A frame in the queue of a driver cannot be older. Such a time is of another clock.
 _OLDEST_NS = 3600 * 10**9
@@ -28,6 +30,11 @@ class Capture(Protocol):
 
     @property
     def fps(self) -> float | None: ...
+
+    @property
+    def settings(self) -> Mapping[str, Any] | None:
+        """Settings as they were read back; None if none were written."""
+        ...
 
     def wait(self, timeout_s: float) -> bool:
         """Waits for a frame. False if none came in time."""
@@ -46,17 +53,16 @@ class Capture(Protocol):
 
 
 class V4l2Capture:
-    """index: N of /dev/videoN, as number or text, or that path. frame_hw, fps: requested; a
-    camera may give others.
+    """index: N of /dev/videoN, as number or text, or that path. frame_hw and fps of the options are
+    requested; a camera may give others. A setting of options.camera that the camera does not take
+    is a SourceError.
 
     `VideoCapture.read` waits up to 10 s in the driver, and only an environment variable changes
     that. `waitAny`, which OpenCV offers only for V4L2, has a timeout. OpenCV ignores that timeout
     for the first frame.
     """
 
-    def __init__(
-        self, index: int | str, *, frame_hw: tuple[int, int] | None, fps: float | None
-    ) -> None:
+    def __init__(self, index: int | str, options: CameraOptions) -> None:
         device = Path(f"/dev/video{index}") if str(index).isdigit() else Path(str(index))
         if not device.exists():
             raise SourceError(f"the camera {device} does not exist")
@@ -74,11 +80,17 @@ class V4l2Capture:
             )
         self._device = device
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        if frame_hw is not None:
-            self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, frame_hw[1])
-            self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, frame_hw[0])
-        if fps is not None:
-            self._capture.set(cv2.CAP_PROP_FPS, fps)
+        write_format(self._capture, options.camera)
+        if options.frame_hw is not None:
+            self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, options.frame_hw[1])
+            self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, options.frame_hw[0])
+        if options.fps is not None:
+            self._capture.set(cv2.CAP_PROP_FPS, options.fps)
+        try:
+            self.settings = write_settings(self._capture, options.camera, f"camera {device}")
+        except SourceError:
+            self._capture.release()
+            raise
 
     @property
     def frame_hw(self) -> tuple[int, int]:
@@ -120,6 +132,16 @@ def check_time(driver_ns: int) -> int | None:
     """Returns a time of a driver, or None if it is not a recent time of the monotonic clock."""
     age_ns = now_ns() - driver_ns
     return driver_ns if driver_ns > 0 and 0 <= age_ns < _OLDEST_NS else None
+
+
+def list_devices() -> list[tuple[str, str]]:
+    """(path, name) of the V4L2 cameras of this machine, such as ("/dev/video0", "HD camera")."""
+    devices = []
+    for folder in sorted(Path("/sys/class/video4linux").glob("video*")):
+        # The other devices of a camera give metadata, not pictures.
+        if (folder / "index").read_text().strip() == "0":
+            devices.append((f"/dev/{folder.name}", (folder / "name").read_text().strip()))
+    return devices
 
 
 @contextmanager

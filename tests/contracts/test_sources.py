@@ -4,6 +4,7 @@ import importlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from fake_gige import FakeGige, fake_gige
 from scripted_camera import ScriptedCapture
 from source_clips import moving, transport_stream, write_clip
 from stream_servers import HttpServer
@@ -20,6 +22,7 @@ from inspector.core.types import Frame
 from inspector.sources import SOURCES
 from inspector.sources.options import (
     CameraOptions,
+    GenicamOptions,
     ImageFolderOptions,
     NetworkOptions,
     SourceOptions,
@@ -40,6 +43,7 @@ def source_class(name: str) -> Any:
 def make(tmp_path: Path) -> Iterator[Callable[[str], Any]]:
     """A function that opens the source of this name with at least 30 frames."""
     servers: list[HttpServer] = []
+    cameras = ExitStack()
 
     def open_source(name: str) -> Any:
         kind = source_class(name)
@@ -58,6 +62,10 @@ def make(tmp_path: Path) -> Iterator[Callable[[str], Any]]:
             capture = ScriptedCapture(*range(200))
             asked = CameraOptions(read_timeout_s=2.0, reconnect=BACKOFF)
             return kind(0, asked, open_capture=lambda: capture)
+        if name == "genicam":
+            camera = FakeGige()
+            cameras.enter_context(fake_gige(camera))
+            return kind(camera.uri, GenicamOptions(fps=50.0, reconnect=BACKOFF))
         assert name == "synthetic", f"add how to open a source of the kind {name}"
         web = WebOptions(frames=40, defect_rate=0.5)
         return kind(name, SyntheticOptions(frame_size="96x64", fps=25.0, synthetic=web))
@@ -65,9 +73,17 @@ def make(tmp_path: Path) -> Iterator[Callable[[str], Any]]:
     yield open_source
     for server in servers:
         server.kill()
+    cameras.close()
 
 
-@pytest.fixture(params=sorted(SOURCES))
+NAMES = [
+    pytest.param(name, marks=[pytest.mark.services] if name == "genicam" else [])
+    for name in sorted(SOURCES)
+]
+"""A GenICam camera needs Aravis."""
+
+
+@pytest.fixture(params=NAMES)
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -122,6 +138,7 @@ def test_a_source_of_known_length_gives_that_many_frames(name, make):
         ("image_folder", "/nowhere/*.png"),
         ("network", "http://127.0.0.1:9/live"),
         ("camera", "97"),
+        pytest.param("genicam", "genicam:nobody", marks=pytest.mark.services),
     ],
 )
 def test_a_missing_source_is_a_source_error(name, uri):

@@ -1,7 +1,8 @@
 """A camera that follows a script."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ class ScriptedCapture:
 
     frame_hw = (4, 6)
     fps = 30.0
+    settings: Mapping[str, Any] | None = None
     age_s: float | None = None
     """Age of the next pictures; None: the driver gives no time."""
 

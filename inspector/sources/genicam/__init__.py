@@ -1,0 +1,1 @@
+"""GenICam cameras (GigE Vision and USB3 Vision) through Aravis."""
