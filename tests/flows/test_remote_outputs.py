@@ -8,6 +8,7 @@ import pytest
 import yaml
 from flow_rig import good_picture, write_pictures
 from line_outputs import ENTRY, LineServer
+from record_server import RecordServer
 
 from inspector.app import main
 from inspector.core.files import sole_writer
@@ -106,6 +107,29 @@ def test_a_remote_output_receives_the_records_of_the_log_with_their_chain_values
     assert len(server.records) >= 2 * len(written)
     assert all(record == written[record["seq"]] for record in server.records)
     assert verify([str(tmp_path / "out")]) == 0
+
+
+def test_a_web_server_receives_the_records_and_no_file_has_its_token(tmp_path: Path) -> None:
+    server = RecordServer()
+    (tmp_path / "token").write_text("very-secret-4711\n")
+    url, token = f"http://127.0.0.1:{server.port}/", f"${{file:{tmp_path / 'token'}}}"
+    queue = {"dir": str(tmp_path / "outbox")}
+    config = write_config(
+        tmp_path,
+        source=make_source(tmp_path / "pictures", 6),
+        outputs=[{"kind": "webhook", "url": url, "token": token, "queue": queue}],
+    )
+    assert main(["--config", str(config)]) == 0
+    server.stop()
+    (tmp_path / "token").unlink()
+    lines = (tmp_path / "out" / "inspections.jsonl").read_text().splitlines()
+    received = [record for each in server.received for record in each.records]
+    assert received == [json.loads(line) for line in lines[1:]]
+    assert {each.headers["Authorization"] for each in server.received} == {
+        "Bearer very-secret-4711"
+    }
+    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(b"4711" in content for content in files)
 
 
 def test_an_unknown_output_is_refused_before_anything_runs(
