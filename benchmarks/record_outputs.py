@@ -26,7 +26,7 @@ from inspector.outputs.kinds import make_outputs
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from killed_records import durable_broker, kill_inspections
-from motion_services import Broker
+from motion_services import Broker, wait_for
 from mqtt_consumer import Consumer
 
 PER_S: Final = 1000
@@ -86,6 +86,7 @@ def send_records(folder: Path, count: int, every_s: float) -> dict[str, Any]:
             time.sleep(max(0.0, start_s + number / PER_S - time.monotonic()))
     ended.set()
     kills.join()
+    wait_for(lambda: output.counts()["waiting"] == 0, 600)
     output.close()
     consumer.wait_for(count)
     seconds = time.monotonic() - start_s
