@@ -52,17 +52,19 @@ def main() -> None:
     options = parser.parse_args()
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
-        folder = Path(name)
+        folders = [Path(name) / part for part in ("broker", "killed", "cost")]
+        for folder in folders:
+            folder.mkdir()
         if options.records:
-            figures["broker"] = send_records(folder, options.records, options.every)
+            figures["broker"] = send_records(folders[0], options.records, options.every)
             print(figures["broker"], flush=True)
         if options.kills:
             start_s = time.monotonic()
-            figures["killed"] = asdict(kill_inspections(folder, kills=options.kills, seed=7))
+            figures["killed"] = asdict(kill_inspections(folders[1], kills=options.kills, seed=7))
             figures["killed"]["seconds"] = round(time.monotonic() - start_s)
             print(figures["killed"], flush=True)
         if options.pairs:
-            figures["cost"] = measure_cost(folder, options.pairs)
+            figures["cost"] = measure_cost(folders[2], options.pairs)
     print(json.dumps({"record_outputs": figures}))
 
 
