@@ -60,7 +60,7 @@ def _make_output(
 ) -> QueuedOutput:
     kind = entry.get("kind")
     if not isinstance(kind, str) or kind not in OUTPUTS:
-        known = ", ".join([*OUTPUTS, *other_kinds]) or "none in this version"
+        known = ", ".join([*OUTPUTS, *other_kinds])
         raise ConfigError(
             f"{path}.kind must be a known kind of output ({known}), not {shown(kind)}"
         )
