@@ -204,6 +204,18 @@ def test_a_trigger_for_a_source_reaches_that_source_only(
         assert (made[0].state("left").part_id, made[0].state("left").sequence) == ("p9", 1)
 
 
+def test_a_trigger_that_is_not_taken_is_an_error(
+    tmp_path: Path, made: list[RecordingOutput]
+) -> None:
+    with line_rig(tmp_path, parts={"enabled": True}) as rig:
+        rig.wait_for_frames()
+        with pytest.raises(TypeError, match="no run takes triggers now"):
+            made[0].controls.trigger(TriggerMessage("p7"))
+        with pytest.raises(ValueError, match="serial has more than 200 characters"):
+            made[0].controls.trigger(TriggerMessage(serial="x" * 201))
+        assert rig.line.triggers.counts()["not_taken"] == 1
+
+
 def test_an_output_that_cannot_open_closes_everything(
     tmp_path: Path, made: list[RecordingOutput], monkeypatch: pytest.MonkeyPatch
 ) -> None:
