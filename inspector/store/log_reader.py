@@ -277,7 +277,7 @@ def _write(db: sqlite3.Connection, run: RunFacts, batch: Batch) -> None:
 
 def _number_traces(db: sqlite3.Connection, rows: Sequence[Row]) -> list[Row]:
     """The rows with the number of their trace fields in `traces`. New fields get one."""
-    new = {row[-1] for row in rows} - {None}
+    new = list(dict.fromkeys(row[-1] for row in rows if row[-1] is not None))
     db.executemany(
         "INSERT OR IGNORE INTO traces (serial, lot, shift, operator) VALUES (?,?,?,?)", new
     )

@@ -187,7 +187,7 @@ def test_a_trigger_reaches_the_runs(tmp_path: Path, made: list[RecordingOutput])
     parts = {"enabled": True, "by": "trigger", "frames": 1}
     with line_rig(tmp_path, parts=parts) as rig:
         rig.wait_for_frames()
-        made[0].controls.trigger(TriggerMessage("p7"))
+        made[0].controls.trigger(TriggerMessage("p7"), "plc")
         wait_for(lambda: made[0].state().part_id == "p7")
 
 
@@ -198,10 +198,22 @@ def test_a_trigger_for_a_source_reaches_that_source_only(
     parts = {"enabled": True, "by": "trigger", "frames": 1}
     with line_rig(tmp_path, source={}, sources=sources, parts=parts) as rig:
         rig.wait_for_frames()
-        made[0].controls.trigger(TriggerMessage("p8", source="right"))
-        made[0].controls.trigger(TriggerMessage("p9"))
+        made[0].controls.trigger(TriggerMessage("p8", source="right"), "plc")
+        made[0].controls.trigger(TriggerMessage("p9"), "plc")
         wait_for(lambda: made[0].state("left").part_id and made[0].state("right").sequence == 2)
         assert (made[0].state("left").part_id, made[0].state("left").sequence) == ("p9", 1)
+
+
+def test_a_trigger_that_is_not_taken_is_an_error(
+    tmp_path: Path, made: list[RecordingOutput]
+) -> None:
+    with line_rig(tmp_path, parts={"enabled": True}) as rig:
+        rig.wait_for_frames()
+        with pytest.raises(ValueError, match="no run takes triggers now"):
+            made[0].controls.trigger(TriggerMessage("p7"), "plc")
+        with pytest.raises(ValueError, match="serial has more than 200 characters"):
+            made[0].controls.trigger(TriggerMessage(serial="x" * 201), "plc")
+        assert rig.line.triggers.counts()["not_taken"] == 1
 
 
 def test_an_output_that_cannot_open_closes_everything(

@@ -16,6 +16,7 @@ from inspector.store.database import Store
 from inspector.store.events import find_parts
 from inspector.store.filters import HistoryFilter
 from inspector.store.history import count_verdicts, find_inspection, find_inspections
+from inspector.store.trimming import trim
 
 FIRST = TraceFields("S1", "L7", "early", "Anna")
 SECOND = TraceFields("S2", "L7")
@@ -89,3 +90,21 @@ def test_a_log_without_the_fields_needs_no_row(tmp_path: Path) -> None:
         follow(store, log.finish())
         assert rows(store, "SELECT COUNT(*) FROM traces") == [(0,)]
         assert rows(store, "SELECT DISTINCT trace FROM inspections") == [(None,)]
+
+
+def test_fields_that_no_row_uses_any_more_are_removed(tmp_path: Path) -> None:
+    """The line of part A keeps its fields until the whole run is removed."""
+    shared = TraceFields(lot="L7")
+    old = LogOfRun(tmp_path / "1", run_id="r1")
+    for number, trace in enumerate((TraceFields("S0", "L7"), shared, TraceFields("S2", "L7"))):
+        old.add(replace(frame(number, part_id="A"), trace=trace))
+    old.add(part("A", TraceFields("S9", "L7")))
+    new = LogOfRun(tmp_path / "2", run_id="r2").add(replace(frame(0), trace=shared))
+    with open_store(tmp_path / "store.sqlite") as store:
+        follow(store, old.finish(), new.finish())
+        query = "SELECT serial FROM traces ORDER BY id"
+        assert rows(store, query) == [("S0",), ("",), ("S2",), ("S9",)]
+        trim(store, 2)
+        assert rows(store, query) == [("",), ("S2",), ("S9",)]
+        trim(store, 1)
+        assert rows(store, query) == [("",)]

@@ -14,7 +14,7 @@ from log_lines import warnings_of
 from inspector.config import make_config
 from inspector.core.trace import TraceFields
 from inspector.machine.controls import TriggerMessage
-from inspector.service import line as line_module
+from inspector.service import line_sessions
 from inspector.session import Session
 
 PARTS = {"enabled": True, "by": "trigger", "frames": 1, "timeout_s": 1.0, "window_s": 1.0}
@@ -109,7 +109,7 @@ def test_a_line_fires_its_camera_in_each_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     camera = FiredCamera()
-    monkeypatch.setattr(line_module, "open_source", lambda options: camera)
+    monkeypatch.setattr(line_sessions, "open_source", lambda options: camera)
     with LineRig(write_line(tmp_path, source={"uri": "0"}, parts=PARTS)) as rig:
         for number in (1, 2):
             answer = rig.line.receive_trigger(TriggerMessage(f"p{number}"), "http:127.0.0.1")
