@@ -30,7 +30,7 @@ def keys(cls: Any, path: str = "") -> set[str]:
 def keys_of_dict(raw: dict[str, Any], path: str = "") -> set[str]:
     paths: set[str] = set()
     for name, value in raw.items():
-        nested = isinstance(value, dict)
+        nested = isinstance(value, dict) and value != {}
         paths |= keys_of_dict(value, f"{path}{name}.") if nested else {path + name}
     return paths
 

@@ -122,7 +122,6 @@ def to_bgr(
     Bayer patterns are interpolated bilinearly, after the scaling. Raises DataError for data that is
     too short, and for values that do not fit the depth.
     """
-    values: npt.NDArray[Any]
     values = _unpack(_remove_padding(data, pixel_format, frame_hw, padding), pixel_format, frame_hw)
     if values.dtype != np.uint8:
         depth = bit_depth if pixel_format.bits == 16 else pixel_format.bits
@@ -152,6 +151,7 @@ def _unpack(
 ) -> npt.NDArray[Any]:
     """(H, W) or (H, W, 3) array of uint8 or uint16."""
     height, width = frame_hw
+    pixels: npt.NDArray[Any]
     if pixel_format.packing:
         pixels = _unpack_groups(content, pixel_format)[: height * width]
     else:

@@ -20,10 +20,12 @@ def enlarge_memory(name: str, port: int, payload: int, pictures: int = 4) -> Non
         except OSError:  # closed by another thread
             continue
         try:
-            with socket.socket(fileno=number) as place:
-                _enlarge(place, name, port, payload, pictures)
+            place = socket.socket(fileno=number)
         except OSError:  # not a socket
             os.close(number)
+            continue
+        with place:
+            _enlarge(place, name, port, payload, pictures)
 
 
 def _enlarge(place: socket.socket, name: str, port: int, payload: int, pictures: int) -> None:
