@@ -9,8 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from inspector.config import Config
-from inspector.core.clock import ms_since, now_ns
-from inspector.core.errors import InspectorError, SinkError
+from inspector.core.errors import InspectorError
 from inspector.core.trace import UNTRACED, TraceFields
 from inspector.core.types import RunInfo
 from inspector.early_signals import INTERRUPTED, EarlySignals
@@ -27,7 +26,7 @@ from inspector.service.line_sessions import LineSessions
 from inspector.service.line_state import LineState, RefitState, Watch
 from inspector.service.line_store import LineStore, store_path
 from inspector.service.options import END
-from inspector.service.preparing import Plan, discard
+from inspector.service.preparing import Plan
 from inspector.service.settings import FILE, read_settings, write_settings
 from inspector.service.source_monitor import SourceMonitor
 from inspector.service.state_report import StateReport
@@ -62,9 +61,7 @@ class Line:
         observers = {name: [monitor.see] for name, monitor in self._monitors.items()}
         self.states = make_state_outputs(base)
         self.sessions = LineSessions(self._operator, observers, self.states)
-        self._rotated_ns = now_ns()
         self.stop_is_asked = False
-        self._reloads_done = 0
         self.desk = RequestDesk(self)
         self.attendants = Attendants()
         self.triggers = TriggerGate(self._take_trigger, repeat_s=base.parts.repeat_s)
@@ -188,9 +185,8 @@ class Line:
     def set_plan(self, plan: Plan) -> None:
         """What the next start uses. Raises SinkError if the settings cannot be written."""
         assert not self.is_running
-        if plan.settings != self.plan.settings:
-            write_settings(self._settings_file, plan.settings)
-        self._use(plan)
+        self._save_settings(plan)
+        self.plan, self.config.base = plan, plan.base
 
     def change(self, plan: Plan) -> None:
         """Prepares the next session. The current one inspects until it is ready."""
@@ -232,7 +228,7 @@ class Line:
         self._operator.apply_signals(self)
         self._operator.poll_window(self)
         if not self._operator.stopping:
-            self._begin_changes()
+            self.desk.turn()
         self._finish_change()
         for ended in self.sessions.ending.collect():
             self.store.leave(ended.folder)
@@ -245,31 +241,17 @@ class Line:
         ended = not self.stop_is_asked and self.plan.base.service.when_sources_end == END
         return ended or self._operator.stopping
 
-    def _begin_changes(self) -> None:
-        if self._reloads_done < self._operator.reloads and not self.is_changing:
-            self._reloads_done = self._operator.reloads
-            self.desk.reload_on_hangup()
-        hours = self.plan.base.service.rotate_hours
-        is_due = hours is not None and ms_since(self._rotated_ns) > hours * 3.6e6
-        if is_due and self.is_running and not self.is_changing:
-            self._rotated_ns = now_ns()  # if it fails, it is tried again after the same time
-            self.desk.rotate()
-        self.desk.serve()
-
     def _begin(self, plan: Plan) -> None:
         """Another session is the current one from now on."""
         session = self.sessions.current
         assert session is not None
-        self._use(plan)
+        self.plan, self.config.base = plan, plan.base
         self.stop_is_asked = False
-        self._rotated_ns = now_ns()
+        self.desk.note_new_run()
         self.store.follow(session.folder)
         if plan.check is None:
             self.store.last_runs = self.sessions.infos
         self._report.begin(session, plan)
-
-    def _use(self, plan: Plan) -> None:
-        self.plan, self.config.base = plan, plan.base
 
     def _finish_change(self) -> None:
         """Hands over to the prepared session, or says why it cannot be used."""
@@ -277,9 +259,7 @@ class Line:
         if plan is None:
             return
         try:
-            session = self.sessions.take_prepared()
-            if plan.settings != self.plan.settings:
-                self._save(plan, session)
+            session = self.sessions.take_prepared(lambda: self._save_settings(plan))
         except InspectorError as exc:
             text = f"nothing was changed: {exc}"
             self._report.note("running" if self.is_running else "stopped", text)
@@ -290,12 +270,10 @@ class Line:
         self._begin(plan)
         self.desk.answer(plan, done=True, text=plan.text)
 
-    def _save(self, plan: Plan, session: Session) -> None:
+    def _save_settings(self, plan: Plan) -> None:
         """Raises SinkError."""
-        try:
+        if plan.settings != self.plan.settings:
             write_settings(self._settings_file, plan.settings)
-        except SinkError as exc:
-            discard(session, exc)
 
     def _end_current(self) -> None:
         """All sources of the session have ended, or are closed."""

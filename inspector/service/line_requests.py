@@ -76,6 +76,8 @@ class RequestDesk:
         self._line = line
         self._waiting: deque[Request] = deque()
         self._looked_ns = 0
+        self._renewed_ns = now_ns()
+        self._reloads_done = 0
         self._do: dict[str, Callable[[Request], None]] = {
             "recipe": self._change_recipe,
             "thresholds": self._change_thresholds,
@@ -90,8 +92,24 @@ class RequestDesk:
         """From now on requests of this kind are done by `handle`."""
         self._do[kind] = partial(self._hand_on, handle)
 
-    def serve(self) -> None:
-        """Does the requests that came, as far as possible now."""
+    def note_new_run(self) -> None:
+        """The time until the next rotation begins."""
+        self._renewed_ns = now_ns()
+
+    def turn(self) -> None:
+        """Does what came, as far as possible now: a SIGHUP, a rotation and requests."""
+        line = self._line
+        if self._reloads_done < line.reloads and not line.is_changing:
+            self._reloads_done = line.reloads
+            self._reload_on_hangup()
+        hours = line.plan.base.service.rotate_hours
+        is_due = hours is not None and ms_since(self._renewed_ns) > hours * 3.6e6
+        if is_due and line.is_running and not line.is_changing:
+            self.note_new_run()  # if it fails, it is tried again after the same time
+            self._change(self._next_plan(PROGRAM, "rotation", "a new run began"))
+        self._serve_all()
+
+    def _serve_all(self) -> None:
         if ms_since(self._looked_ns) > PERIOD_S * 1e3:
             self._looked_ns = now_ns()
             self._waiting.extend(self._line.store.take())
@@ -105,16 +123,12 @@ class RequestDesk:
         while self._waiting:
             self._refuse(self._waiting.popleft(), "the line has ended")
 
-    def reload_on_hangup(self) -> None:
+    def _reload_on_hangup(self) -> None:
         """Reads the configuration again, without a request."""
         try:
             self._change(self._plan_reload(None, PROGRAM, "SIGHUP"))
         except (InspectorError, OSError) as exc:
             logger.error("SIGHUP: {}", exc)
-
-    def rotate(self) -> None:
-        """Begins a new run with the same settings."""
-        self._change(self._next_plan(PROGRAM, "rotation", "a new run began"))
 
     def end_check(self) -> None:
         """Goes on with production."""

@@ -117,16 +117,22 @@ class LineSessions:
             plan, config, self._make, self.infos, interruptions, self._executor
         )
 
-    def take_prepared(self) -> Session:
-        """The session that was prepared. Raises InspectorError if it cannot start."""
+    def take_prepared(self, accept: Callable[[], None]) -> Session:
+        """The session that was prepared. accept: called if it can start; after an InspectorError of
+        it the session is discarded. Raises InspectorError if there is no session."""
         preparation, self._preparation = self._preparation, None
         assert preparation is not None
         try:
-            return preparation.take()
+            session = preparation.take()
         except InspectorError:
             if self.current is None:
                 self._sources.close()  # the preparation may have opened one again
             raise
+        try:
+            accept()
+        except InspectorError as exc:
+            discard(session, exc)
+        return session
 
     def hand_over(self, session: Session) -> None:
         """Gives the sources to this session between two frames. The one before ends."""

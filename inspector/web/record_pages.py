@@ -31,7 +31,7 @@ def run_parts(rows: Sequence[StoredRun], *, page_size: int) -> list[Markup | Non
                     *(str(count) for count in (row.passed, row.failed, row.errored)),
                     *(_count(count) for count in (row.dropped, row.missing)),
                     row.recipe_id or "-",
-                    f"{row.rule or '-'}\u00a0{number(row.image_threshold)}",
+                    f"{row.rule or '-'} {number(row.image_threshold)}",
                     row.kind,
                     element("a", row.run_id, href=address("/history", run=row.run_id, kind="all")),
                 )

@@ -4,10 +4,12 @@ import contextlib
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from answering import answer_requests
 from waiting import wait_for
 
+from inspector.service.selectors.kinds import Selector, make_selectors
 from inspector.store.database import Store
 from inspector.store.requests import Request
 
@@ -53,3 +55,14 @@ def recipe_line(folder: Path) -> Iterator[RecipeLine]:
         finally:
             line.answers.set()
             line.close()
+
+
+@contextlib.contextmanager
+def selecting(line: RecipeLine, **entry: Any) -> Iterator[Selector]:
+    (selector,) = make_selectors([entry], line.store)
+    try:
+        yield selector
+    finally:
+        selector.stop()
+        selector.connection.thread.join(20)  # type: ignore[attr-defined]
+        assert not selector.connection.thread.is_alive()  # type: ignore[attr-defined]

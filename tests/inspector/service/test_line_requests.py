@@ -165,7 +165,7 @@ def test_sighup_reads_the_configuration_again(tmp_path: Path) -> None:
         wait_for(lambda: rig.line.state().message == "the configuration was read again")
         config.write_text(yaml.safe_dump(values | {"source": LIVE | {"fps": 7}}))
         rig.line._operator._on_signal(signal.SIGHUP, None)
-        wait_for(lambda: rig.line._reloads_done == 2)
+        wait_for(lambda: rig.line.desk._reloads_done == 2)
         config.write_text("verdict: {image_threshold: 4")
         assert "is not YAML" in rig.ask("reload").text
         rig.wait_for_frames()

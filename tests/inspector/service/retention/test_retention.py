@@ -5,90 +5,31 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
-from evidence_runs import OTHER_SECRET, make_run, write_key, write_products
+from retention_runs import (
+    DAY,
+    KINDS,
+    NOW,
+    add_run,
+    apply,
+    failed_originals,
+    make_sessions,
+    present,
+    retention,
+    run_at,
+)
 from store_runs import follow, open_store
 
-from inspector.app import main
-from inspector.core.errors import ConfigError
 from inspector.core.files import sole_writer
-from inspector.core.schema import build
 from inspector.evidence import removals
-from inspector.evidence.signing import load_signing_key
 from inspector.outputs.folder import find_segments
 from inspector.service.retention.age_clock import Moment
-from inspector.service.retention.options import RetentionOptions
-from inspector.service.retention.plan import Removal
-from inspector.service.retention.removing import Retention
 from inspector.store.feedback import add_feedback
 from inspector.store.filters import HistoryFilter
 from inspector.store.history import find_inspections
 from tools.clean import main as clean
 from tools.verify import main as verify
-
-DAY = 86_400.0
-NOW = 2_000_000_000.0
-KINDS = ("video", "pictures", "originals")
-OUTPUT = {
-    "video": {"segment_minutes": 1.0},
-    "originals": {"enabled": True},
-    "snapshots": {"max_count": 100},
-}
-
-
-@pytest.fixture(scope="module")
-def signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("signed")
-    key = write_key(folder / "key")
-    output = OUTPUT | {"dir": str(folder / "out")}
-    evidence = {"key_file": str(key)}
-    return make_run(folder, frames=10, evidence=evidence, output=output)
-
-
-@pytest.fixture
-def base(signed: Path, tmp_path: Path) -> Path:
-    """Three runs that ended 3, 2 and 1 days ago, and the key beside them."""
-    for days in (3, 2, 1):
-        add_run(signed, tmp_path / "runs" / f"day{days}" / "run", days)
-    shutil.copy(signed.parent / "key", tmp_path / "key")
-    return tmp_path / "runs"
-
-
-def add_run(signed: Path, path: Path, days: float) -> None:
-    shutil.copytree(signed, path)
-    os.utime(path / "inspections.jsonl", (NOW - days * DAY, NOW - days * DAY))
-
-
-def run_at(base: Path, days: int) -> Path:
-    return base / f"day{days}" / "run"
-
-
-def retention(base: Path, options: dict[str, Any], **changes: Any) -> Retention:
-    key = load_signing_key(base.parent / "key", "key")
-    changes = {"key": key, "free": lambda _: 10**15} | changes
-    return Retention(base, build(RetentionOptions, options, ConfigError), **changes)
-
-
-def apply(base: Path, options: dict[str, Any], **changes: Any) -> list[Removal]:
-    return retention(base, options, **changes).apply(Moment(NOW, 1.0))
-
-
-def present(path: Path) -> dict[str, list[str]]:
-    """Kind -> names of its files."""
-    names = {"pictures": ("snapshots", "defects"), "originals": ("originals",)}
-    found_files = {
-        kind: sorted(f.name for name in folders for f in (path / name).glob("*"))
-        for kind, folders in names.items()
-    }
-    return found_files | {"video": [f.name for f in find_segments(path)]}
-
-
-def failed_originals(path: Path) -> list[str]:
-    log = (path / "inspections.jsonl").read_text().splitlines()
-    frames = [json.loads(line) for line in log if '"type":"verdict"' in line]
-    return [f"frame_{f['frame_id']:08d}.png" for f in frames if f["verdict"] != "PASS"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -177,28 +118,6 @@ def test_a_size_of_the_logs_removes_whole_runs(base: Path) -> None:
     assert not (base / "day2").exists()
 
 
-def make_sessions(tmp_path: Path) -> Path:
-    """Two sessions of two sources each, which ended 9 days and 1 day ago."""
-    write_products(tmp_path / "pictures", 2)
-    write_key(tmp_path / "key")
-    source = {"source": {"uri": str(tmp_path / "pictures")}}
-    values = {
-        "engine": {"backend": "fake"},
-        "output": {"dir": str(tmp_path / "runs" / "{number}"), "video": {"enabled": False}},
-        "evidence": {"key_file": str(tmp_path / "key")},
-        "log": {"path": None},
-        "sources": [{"name": name} | source for name in ("left", "right")],
-    }
-    (tmp_path / "line.yaml").write_text(json.dumps(values))
-    for _ in range(2):
-        assert main(["--config", str(tmp_path / "line.yaml")]) == 0
-    base = tmp_path / "runs"
-    for number, days in (("0001", 9), ("0002", 1)):
-        for log in (base / number).rglob("inspections.jsonl"):
-            os.utime(log, (NOW - days * DAY, NOW - days * DAY))
-    return base
-
-
 def test_the_folders_of_a_session_are_removed_together(tmp_path: Path) -> None:
     base = make_sessions(tmp_path)
     with sole_writer(base / "0001"):
@@ -208,33 +127,6 @@ def test_the_folders_of_a_session_are_removed_together(tmp_path: Path) -> None:
     assert [path.name for path in base.iterdir() if path.is_dir()] == ["0002"]
     assert (base / "0002" / "summary.json").exists()
     assert len((base / "removed_runs.jsonl").read_text().splitlines()) == 2
-
-
-def test_a_source_that_retention_removed_is_no_forgery(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    base = make_sessions(tmp_path)
-    session, key = base / "0001", ["--key", str(tmp_path / "key")]
-    for name in ("snapshots", "defects"):  # as of a source without failures
-        shutil.rmtree(session / "left" / name)
-    apply(base, {"logs": {"days": 5}, "failures_days": 30})
-    assert sorted(path.name for path in session.iterdir() if path.is_dir()) == ["right"]
-    capsys.readouterr()
-    assert verify([str(session), *key]) == 0
-    assert "left: removed by retention at 20" in capsys.readouterr().out
-    assert verify([str(session)]) == 9
-
-    record = base / "removed_runs.jsonl"
-    genuine = record.read_bytes()
-    record.unlink()
-    assert verify([str(session), *key]) == 8
-    assert "left/summary.json: missing" in capsys.readouterr().out
-    record.write_bytes(genuine.replace(b"older than 5 days", b"older than 4 days"))
-    assert verify([str(session), *key]) == 8
-    record.write_bytes(genuine)
-    shutil.rmtree(session / "right")
-    assert verify([str(session), *key]) == 8
-    assert "right/summary.json: missing" in capsys.readouterr().out
 
 
 def test_space_is_made_in_the_order_of_use(base: Path) -> None:
@@ -300,88 +192,6 @@ def test_folders_that_are_no_runs_stay(base: Path) -> None:
         (base / name / "inspections.jsonl").write_bytes(content)
     apply(base, {"logs": {"days": 0.1}})
     assert sorted(path.name for path in base.iterdir() if path.is_dir()) == ["a", "b", "c"]
-
-
-def test_removed_files_are_a_fact_for_verify(
-    base: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    apply(base, {kind: {"days": 2.5} for kind in KINDS})
-    run, key = str(run_at(base, 3)), str(base.parent / "key")
-    assert verify([run, "--key", key]) == 0
-    assert "files were removed by retention, from 20" in capsys.readouterr().out
-    assert verify([run]) == 9
-    assert "says removed.jsonl; its signature was not checked: use --key" in capsys.readouterr().out
-    other = write_key(base.parent / "other", OTHER_SECRET)
-    assert verify([run, "--key", str(other)]) == 8
-    assert verify([str(run_at(base, 2)), "--key", key]) == 0
-
-
-def test_more_than_retention_removed_is_a_finding(
-    base: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    apply(base, {"originals": {"days": 2.5}})
-    snapshot = next((run_at(base, 3) / "snapshots").iterdir())
-    snapshot.unlink()
-    assert verify([str(run_at(base, 3)), "--key", str(base.parent / "key")]) == 8
-    text = capsys.readouterr().out
-    assert f"snapshots/{snapshot.name}: missing" in text
-    assert "originals/" not in text
-
-
-def test_a_forged_record_is_a_finding(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without the key, with another key, of another run, edited, and not signed."""
-    run, key = run_at(base, 3), ["--key", str(base.parent / "key")]
-    forged = write_key(base.parent / "forged", OTHER_SECRET)
-    apply(base, {"video": {"days": 2.5}}, key=load_signing_key(forged, "key"))
-    assert verify([str(run), *key]) == 8
-    assert "removed.jsonl, line 1: unsigned" in capsys.readouterr().out
-
-    other = run_at(base, 2)
-    apply(base, {"originals": {"days": 1.5}})
-    genuine = (other / "removed.jsonl").read_bytes()
-    (other / "removed.jsonl").write_bytes(genuine.replace(b"frame_00000000", b"frame_00000001"))
-    assert verify([str(other), *key]) == 8
-    assert verify([str(other)]) == 8
-    assert "removed.jsonl, line 1: edited" in capsys.readouterr().out
-    (other / "removed.jsonl").write_bytes(genuine)
-    assert verify([str(other), *key]) == 0
-    (other / "removed.jsonl").unlink()
-    assert verify([str(other), *key]) == 8
-
-    newest = run_at(base, 1)
-    apply(base, {"video": {"days": 0.5}}, key=None)
-    capsys.readouterr()
-    assert verify([str(newest)]) == 9
-    assert "it has no signature, so anybody can have written it" in capsys.readouterr().out
-    assert verify([str(newest), *key]) == 8
-
-
-def test_a_record_of_another_run_does_not_fit(
-    base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    second = make_run(tmp_path / "second", frames=10, evidence={"key_file": str(tmp_path / "key")})
-    apply(base, {"video": {"days": 2.5}})
-    shutil.copy(run_at(base, 3) / "removed.jsonl", second / "removed.jsonl")
-    assert verify([str(second), "--key", str(tmp_path / "key")]) == 8
-    assert "removed.jsonl, line 1: edited" in capsys.readouterr().out
-
-
-def test_removed_runs_are_recorded_with_their_chain(
-    base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    summary = tmp_path / "copy.json"
-    shutil.copy(run_at(base, 3) / "summary.json", summary)
-    apply(base, {"logs": {"days": 2.5}})
-    record, key = str(base / "removed_runs.jsonl"), ["--key", str(base.parent / "key")]
-    capsys.readouterr()
-    assert verify([record, *key, "--checkpoint", str(summary)]) == 0
-    assert "(day3/run): removed by retention at 20" in capsys.readouterr().out
-    assert verify([record, "--checkpoint", str(summary)]) == 9
-    assert verify([str(run_at(base, 2)), *key, "--checkpoint", str(summary)]) == 0
-    changed = json.loads(summary.read_bytes())
-    changed["chain"] = "0" * 64
-    summary.write_text(json.dumps(changed, indent=2) + "\n")
-    assert verify([record, *key, "--checkpoint", str(summary)]) == 8
 
 
 def test_a_full_disk_does_not_prevent_the_removal(
