@@ -81,12 +81,17 @@ def web_engine(size: str = SIZE) -> Path:
     with av.open(io.BytesIO(video)) as container:
         for number, picture in enumerate(container.decode(video=0)):
             cv2.imwrite(str(normal / f"{number:04d}.png"), picture.to_ndarray(format="bgr24"))
+    fit_engine(normal, path)
+    return path
+
+
+def fit_engine(normal: Path, path: Path) -> None:
+    """normal: folder of the good pictures. path: of the engine."""
     arguments = ["--method", "rad", "--normal", str(normal), "--size", "256x256"]
     with contextlib.redirect_stdout(io.StringIO()):
         code = fit([*arguments, "--radius", "all", "--keep-similar", "--out", str(path)])
     if code != 0:
         raise SystemExit(code)
-    return path
 
 
 class Cameras:
