@@ -11,7 +11,10 @@ import yaml
 
 from inspector.config import Config, load_config, parse_setting
 from inspector.core.errors import ConfigError
+from inspector.core.lazy import load_entry
 from inspector.core.schema import build
+from inspector.machine.kinds import STATE_OUTPUTS
+from inspector.outputs.kinds import OUTPUTS
 from inspector.outputs.sender import QueueOptions, RemoteOptions
 from inspector.sources.options import CameraOptions, VideoFileOptions
 
@@ -143,13 +146,20 @@ def test_reading_the_configuration_loads_neither_decoders_nor_networks() -> None
     subprocess.run([sys.executable, "-c", code], cwd=SHIPPED.parent, check=True)
 
 
-def test_the_commented_output_of_the_shipped_file_shows_every_common_key_with_its_default() -> None:
+def test_the_commented_outputs_of_the_shipped_file_show_every_kind_with_all_keys() -> None:
     lines = SHIPPED.read_text().split("# outputs:\n")[1].split("\n\n")[0].splitlines()
-    # Entries of kinds may follow; they show the keys of their kind only.
-    entry, *_ = yaml.safe_load("\n".join(line.removeprefix("#") for line in lines))
-    assert set(entry) == {f.name for f in fields(RemoteOptions)}
-    assert build(QueueOptions, entry["queue"], ConfigError) == QueueOptions()
-    assert set(entry["queue"]) == {f.name for f in fields(QueueOptions)}
+    entries = yaml.safe_load("\n".join(line.removeprefix("#") for line in lines))
+    kinds = OUTPUTS | STATE_OUTPUTS
+    assert {entry["kind"] for entry in entries} == kinds.keys()
+    common = {f.name for f in fields(RemoteOptions)} - {"kind"}
+    for number, entry in enumerate(entries):
+        options = load_entry(kinds[entry["kind"]]).Options
+        build(options, entry, ConfigError)
+        # Only the first entry shows the keys that all outputs of records have.
+        hidden = common if number and entry["kind"] in OUTPUTS else set()
+        assert entry.keys() == {f.name for f in fields(options)} - hidden, entry["kind"]
+    assert build(QueueOptions, entries[0]["queue"], ConfigError) == QueueOptions()
+    assert set(entries[0]["queue"]) == {f.name for f in fields(QueueOptions)}
 
 
 def test_outputs_are_a_list_of_entries() -> None:
