@@ -38,6 +38,11 @@ FAULTS: Final = (
     "inspector_restarts",
 )
 RARE: Final = "inspector_restarts"
+WRONG: Final = (
+    *("accepted_wrongly", "rejected_wrongly", "pass_seen_wrongly", "old_pass_after_trigger"),
+    "too_slow",
+)
+"""Counts that are printed also if they are 0."""
 PASSES: Final = {
     *("pass", "pass_twice", "late_acknowledge", "missing_acknowledge", "double_acknowledge"),
     *("early_acknowledge", "trigger_after_result"),
@@ -65,7 +70,7 @@ class Trial:
 
     def __init__(self, rig: PlcRig, start: Callable[[], tuple[Any, Wire]], rng: random.Random):
         self.rig, self._start_server, self._rng = rig, start, rng
-        self.counts: Counter[str] = Counter()
+        self.counts = Counter(dict.fromkeys(WRONG, 0))
         self.times_ms: list[float] = []
         self.old: list[str] = []
         """Parts whose verdict comes too late: in the next cycle, and as PASS."""
@@ -95,7 +100,6 @@ class Trial:
 
     def _close(self) -> None:
         """The cycles of a server are complete, so all that the PLC saw can be checked."""
-        self.counts["rejected_wrongly"] += 0
         self.counts["pass_seen_wrongly"] += len(self.wire.passed - self._allowed)
         self._allowed.clear()
         self.wire.close()
@@ -134,6 +138,7 @@ class Trial:
             wire.write()
             if not wire.read().busy:  # the verdict was late before the acknowledge came
                 self.counts["too_slow"] += 1
+                plc.start()
                 return
             self._allowed.add(wire.read().cycle)
             self.rig.give(str(self.rig.triggers[-1].part_id), Verdict.PASS)
@@ -214,7 +219,6 @@ def main() -> None:
         "--seed", type=int, default=7, help="of the order of the cases (default: %(default)s)"
     )
     options = parser.parse_args()
-    logger.remove()
     results = {}
     for name, start, parts in (
         ("modbus", start_modbus, options.parts),
@@ -228,4 +232,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    logger.remove()
     main()
