@@ -1,5 +1,6 @@
 """Tests of the OPC UA server with the client of asyncua."""
 
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,8 @@ from simulated_plc import ERROR, OpcUaWire, SimulatedPlc
 from inspector.core.errors import ConfigError
 from inspector.core.types import Verdict
 from inspector.machine.codes import ErrorCode
-from inspector.machine.opcua_server import OpcUaServer, OpcUaServerOptions
+from inspector.machine.opcua_server import MOST_CONNECTIONS, OpcUaServer, OpcUaServerOptions
+from inspector.machine.server_thread import check_address
 
 pytestmark = pytest.mark.services
 
@@ -170,6 +172,30 @@ def test_a_wrong_login_is_refused(server: OpcUaServer, login: dict[str, str]) ->
         OpcUaWire(server.port, "left", **login)
 
 
+def test_rubbish_does_no_harm(rig: PlcRig, server: OpcUaServer, wire: OpcUaWire) -> None:
+    clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(4)]
+    large = b"MSGF" + (50_000_000).to_bytes(4, "little")
+    texts = (b"\xff" * 5000, b"GET /\r\n\r\n", large, b"")
+    for rubbish, client in zip(texts, clients, strict=True):
+        client.sendall(rubbish)
+    plc = SimulatedPlc(wire)
+    plc.start()
+    rig.always(Verdict.PASS, "left")
+    assert plc.accepts("7")
+    for client in clients:
+        client.close()
+
+
+def test_the_number_of_connections_is_limited(server: OpcUaServer, wire: OpcUaWire) -> None:
+    address = ("127.0.0.1", server.port)
+    clients = [socket.create_connection(address) for _ in range(MOST_CONNECTIONS)]
+    clients[-1].settimeout(20)
+    assert clients[-1].recv(1) == b""
+    assert wire.read()
+    for client in clients:
+        client.close()
+
+
 def test_an_open_server_is_on_this_machine_only(rig: PlcRig) -> None:
     with pytest.raises(ConfigError, match=r"outputs\[0\].user is missing"):
         make_server(rig, host="0.0.0.0")
@@ -182,12 +208,10 @@ def test_a_port_that_is_in_use_is_refused(rig: PlcRig, server: OpcUaServer) -> N
         make_server(rig, port=server.port)
 
 
-def test_an_open_server_stops_and_starts_again() -> None:
-    rig = PlcRig()
-    first = make_server(rig)
-    port = first.port
-    wire = OpcUaWire(port)
+def test_an_open_server_needs_no_login_and_frees_its_port() -> None:
+    server = make_server(PlcRig())
+    wire = OpcUaWire(server.port)
     assert not wire.read().ready
     wire.close()
-    first.stop()
-    make_server(rig, port=port).stop()
+    server.stop()
+    check_address("127.0.0.1", server.port, "outputs[0]")
