@@ -251,6 +251,20 @@ def test_a_camera_that_may_move_is_judged_without_mm():
     assert result.no_mm is not None
 
 
+def test_an_engine_of_an_earlier_version_is_checked_by_the_figures_that_it_has():
+    """It has no figure `clipped`, and no view of product that moves."""
+    spec = texture_spec()
+    figures = tuple(f for f in spec.good_pictures.figures if f.name != "clipped")
+    old = dataclasses.replace(
+        spec,
+        good_pictures=dataclasses.replace(spec.good_pictures, figures=figures),
+        reference_view=None,
+    )
+    assert EngineSpec.from_json(old.to_json()) == old
+    assert check(old, texture(99, 110.0)) is None
+    assert check(old, np.zeros((64, 96, 3), np.uint8)) is not None
+
+
 def test_an_engine_without_limits_is_a_warning():
     health = HealthCheck(fake_spec(), HealthOptions(), live=False)
     assert "has no limits" in health.warnings[0]
