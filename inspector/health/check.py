@@ -145,18 +145,16 @@ class HealthCheck:
                 name, sentence, by_defect = MOVED, moved, False
             sentence += _numbers(figure, value)
             symptoms.append(Symptom(name, sentence, by_defect=by_defect, value=value, limit=limit))
-        if {("brightness", -1), ("darkest_cell", -1)} <= sides and (
-            "brightest_cell",
-            -1,
-        ) not in sides:
+        light = _find_light(sides)
+        if light is not None and ("contrast", -1) in sides:
+            # Without light, a picture is blurred and has another colour, too.
+            symptoms = [s for s in symptoms if s.condition == light]
+        elif light == BLACK and _is_partly_dark(sides):
             # So much of the picture is covered that no defect can be the reason.
             symptoms = [
                 replace(s, condition=COVERED) if s.condition == BLACK else s for s in symptoms
             ]
         shown = [s for s in symptoms if self._options.action(s.condition) != IGNORE]
-        if ("contrast", -1) in sides and (light := _find_light(sides)):
-            # Without light, a picture is blurred and has another colour, too.
-            shown = [s for s in shown if s.condition == light]
         sure = [s for s in shown if not s.by_defect]
         return sorted(sure or shown, key=lambda s: s.condition != MOVED)
 
@@ -247,6 +245,10 @@ def _find_light(sides: Collection[tuple[str, int]]) -> str | None:
     """BLACK or SATURATED, if the picture is darker or brighter."""
     keys = [key for key in (("brightness", -1), ("brightness", 1)) if key in sides]
     return MEANINGS[keys[0]].condition if keys else None
+
+
+def _is_partly_dark(sides: Collection[tuple[str, int]]) -> bool:
+    return ("darkest_cell", -1) in sides and ("brightest_cell", -1) not in sides
 
 
 def _independent_pictures(spec: EngineSpec) -> int:

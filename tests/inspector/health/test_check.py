@@ -1,6 +1,8 @@
 """Checking frames against the limits of the good pictures, and finding a frozen source."""
 
 import dataclasses
+import functools
+import itertools
 import re
 from typing import Any
 
@@ -31,6 +33,11 @@ def make_spec(pictures: list[np.ndarray]) -> EngineSpec:
 def textures() -> list[np.ndarray]:
     levels = np.random.default_rng(0).normal(110, 4, 20)
     return [texture(seed, level) for seed, level in enumerate(levels)]
+
+
+@functools.cache
+def texture_spec() -> EngineSpec:
+    return make_spec(textures())
 
 
 def boards() -> list[np.ndarray]:
@@ -153,6 +160,45 @@ def test_a_sick_camera_has_one_condition(change, condition):
     assert set(names) == {condition}
 
 
+def outside_of(*names: str) -> EngineSpec:
+    """An engine for which every picture is below the limit of these figures."""
+    spec = texture_spec()
+    figures = tuple(
+        dataclasses.replace(f, low=999.0 if f.name in names else None, high=None)
+        for f in spec.good_pictures.figures
+    )
+    return dataclasses.replace(
+        spec, good_pictures=dataclasses.replace(spec.good_pictures, figures=figures)
+    )
+
+
+@pytest.mark.parametrize(
+    ("below", "condition"),
+    [
+        (("brightness",), "black"),
+        (("brightness", "contrast", "sharpness"), "black"),
+        (("brightness", "darkest_cell"), "covered"),
+        (("brightness", "contrast", "darkest_cell"), "black"),
+        (("brightness", "darkest_cell", "brightest_cell"), "black"),
+        (("contrast", "sharpness", "flattest_cell"), "blurred"),
+        (("darkest_cell",), "covered"),
+    ],
+)
+def test_the_cause_is_named_and_not_its_consequences(below, condition):
+    health, names = start(outside_of(*below))
+    pixels = textures()[0]
+    assert health(frame(pixels), pixels).fault is not None
+    assert set(names) == {condition}
+
+
+def test_no_combination_of_figures_below_their_limits_is_healthy():
+    pixels = textures()[0]
+    low = [name for name, side in MEANINGS if side < 0 and not name.endswith("match")]
+    for count in (1, 2, 3):
+        for names in itertools.combinations(low, count):
+            assert check(outside_of(*names), pixels) is not None
+
+
 def test_a_slow_change_lasts_over_odd_frames():
     health, names = start(make_spec(textures()))
     brighter = [texture(200 + seed, 123.0) for seed in range(FRAMES + 1)]
@@ -203,6 +249,20 @@ def test_a_camera_that_may_move_is_judged_without_mm():
     result = health(frame(moved), moved)
     assert result.fault is None
     assert result.no_mm is not None
+
+
+def test_an_engine_of_an_earlier_version_is_checked_by_the_figures_that_it_has():
+    """It has no figure `clipped`, and no view of product that moves."""
+    spec = texture_spec()
+    figures = tuple(f for f in spec.good_pictures.figures if f.name != "clipped")
+    old = dataclasses.replace(
+        spec,
+        good_pictures=dataclasses.replace(spec.good_pictures, figures=figures),
+        reference_view=None,
+    )
+    assert EngineSpec.from_json(old.to_json()) == old
+    assert check(old, texture(99, 110.0)) is None
+    assert check(old, np.zeros((64, 96, 3), np.uint8)) is not None
 
 
 def test_an_engine_without_limits_is_a_warning():
