@@ -12,7 +12,7 @@ class CameraClock:
 
     So the result has none of the jitter of network and host, and contains the shortest delay. It is
     never after the arrival and never before the frame before. If the camera's clock starts again,
-    or has no times (0), the offset is measured anew.
+    the offset is measured anew.
     """
 
     def __init__(self) -> None:

@@ -1,5 +1,6 @@
 """Writes and reads single features of a GenICam camera."""
 
+import math
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -63,11 +64,10 @@ def enumeration_text(value: Any) -> str:
     return ("On" if value else "Off") if isinstance(value, bool) else str(value)
 
 
-def is_same(written: Any, actual: Any, step: float = 0.0) -> bool:
-    """Whether the camera took a value. Numbers with a fraction may be rounded to the camera's step,
-    or by ROUNDING."""
+def is_same(written: Any, actual: Any) -> bool:
+    """Whether the camera took a value. Cameras round numbers with a fraction to their steps."""
     if isinstance(actual, float) and not isinstance(written, bool):
-        return abs(actual - written) <= max(step, ROUNDING * abs(written))
+        return math.isclose(actual, written, rel_tol=ROUNDING, abs_tol=1e-3)
     if isinstance(actual, str):
         return actual == enumeration_text(written)
     return bool(actual == written)

@@ -3,12 +3,17 @@
 import os
 import socket
 from pathlib import Path
+from typing import Final
 
 from loguru import logger
 
+_PICTURES: Final = 4
+_LEAST: Final = 4 << 20
 
-def enlarge_memory(name: str, port: int, payload: int, pictures: int = 4) -> None:
-    """Asks for room for so many pictures of `payload` bytes in the UDP socket with this local port.
+
+def enlarge_memory(name: str, port: int, payload: int) -> None:
+    """Asks for room for four pictures of `payload` bytes, and at least 4 MiB, in the UDP socket
+    with this local port.
 
     Aravis does it with the first frame, which is too late for this frame. It offers no access to
     its socket, so the socket is looked up by its port. name: of the camera, for the warning if the
@@ -25,15 +30,16 @@ def enlarge_memory(name: str, port: int, payload: int, pictures: int = 4) -> Non
             os.close(number)
             continue
         with place:
-            _enlarge(place, name, port, payload, pictures)
+            _enlarge(place, name, port, payload)
 
 
-def _enlarge(place: socket.socket, name: str, port: int, payload: int, pictures: int) -> None:
+def _enlarge(place: socket.socket, name: str, port: int, payload: int) -> None:
     if place.type != socket.SOCK_DGRAM or place.family != socket.AF_INET:
         return
     if place.getsockname()[1] != port:
         return
-    place.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, min(pictures * payload, 1 << 30))
+    wish = min(max(_PICTURES * payload, _LEAST), 1 << 30)
+    place.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, wish)
     # The kernel doubles the value, for its administration of the packets.
     size = place.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
     if size < payload:

@@ -1,6 +1,7 @@
 """Writes the settings of a GenICam camera and reads them back."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
+from functools import partial
 from typing import Any, Final
 
 from loguru import logger
@@ -28,14 +29,14 @@ def write_settings(camera: Any, options: GenicamOptions) -> dict[str, Any]:
     """
     _lock(camera, False)
     written = dict(_write(camera, options))
-    actual = _read(camera, options)
-    for key, (value, step) in written.items():
-        if not is_same(value, actual[key], step):
+    actual = _read(camera, options, written)
+    for key, value in written.items():
+        if not is_same(value, actual[key]):
             raise SourceError(
                 f"source.{key}: the camera did not take {_text(value)}; it has {_text(actual[key])}"
             )
         if value != actual[key] and isinstance(actual[key], float):
-            logger.info("source.{}: {:g} became {:g}", key, value, actual[key])
+            logger.info("source.{}: {} became {}", key, value, actual[key])
     _check_format(camera)
     _check_size(actual["region"], options.max_pixels)
     return {key.removeprefix("camera."): value for key, value in actual.items()}
@@ -54,21 +55,21 @@ def trigger_source(options: GenicamOptions) -> str | None:
     return SOFTWARE
 
 
-def _write(camera: Any, options: GenicamOptions) -> Iterator[tuple[str, tuple[Any, float]]]:
-    """Yields each key with its value and the step to which the camera may round it."""
+def _write(camera: Any, options: GenicamOptions) -> Iterator[tuple[str, Any]]:
+    """Yields each key with its value."""
     settings, device = options.camera, camera.get_device()
     for name, value in settings.features.items():
         with named_errors(f"source.camera.features.{name}"):
             write_feature(device, name, value)
-        yield f"camera.features.{name}", (value, 0.0)
+        yield f"camera.features.{name}", value
     if settings.pixel_format is not None:
         with named_errors("source.camera.pixel_format"):
             write_feature(device, "PixelFormat", settings.pixel_format)
-        yield "camera.pixel_format", (settings.pixel_format, 0.0)
+        yield "camera.pixel_format", settings.pixel_format
     if options.frame_hw is not None or settings.offset is not None:
         with named_errors("source.frame_size"):
             region = _write_region(camera, options)
-        yield "region", (region, 0.0)
+        yield "region", region
     automatic = set(_AUTOMATIC if settings.manual else ())
     automatic |= {"ExposureAuto"} if settings.exposure_us is not None else set()
     automatic |= {"GainAuto"} if settings.gain is not None else set()
@@ -76,21 +77,21 @@ def _write(camera: Any, options: GenicamOptions) -> Iterator[tuple[str, tuple[An
         if camera.is_feature_available(name):
             with named_errors("source.camera.manual"):
                 write_feature(device, name, "Off")
-            yield f"camera.features.{name}", ("Off", 0.0)
+            yield f"camera.features.{name}", "Off"
     if settings.exposure_us is not None:
         with named_errors("source.camera.exposure_us"):
             _check_bounds(settings.exposure_us, camera.get_exposure_time_bounds())
             camera.set_exposure_time(settings.exposure_us)
-        yield "camera.exposure_us", (settings.exposure_us, 0.0)
+        yield "camera.exposure_us", settings.exposure_us
     if settings.gain is not None:
         with named_errors("source.camera.gain"):
             _check_bounds(settings.gain, camera.get_gain_bounds())
             camera.set_gain(settings.gain)
-        yield "camera.gain", (settings.gain, 0.0)
+        yield "camera.gain", settings.gain
     if options.fps is not None:
         with named_errors("source.fps"):
             camera.set_frame_rate(options.fps)
-        yield "fps", (options.fps, 0.0)
+        yield "fps", options.fps
     yield from _write_trigger(camera, options)
     yield from _write_packets(camera, options)
 
@@ -109,19 +110,17 @@ def _write_region(camera: Any, options: GenicamOptions) -> list[int]:
     return [x, y, width, height]
 
 
-def _write_trigger(
-    camera: Any, options: GenicamOptions
-) -> Iterator[tuple[str, tuple[str | None, float]]]:
+def _write_trigger(camera: Any, options: GenicamOptions) -> Iterator[tuple[str, Any]]:
     source = trigger_source(options)
     with named_errors("source.camera.trigger"):
         if source is None:
             camera.clear_triggers()
         else:
             camera.set_trigger(source)
-    yield "camera.trigger", (source, 0.0)
+    yield "camera.trigger", source
 
 
-def _write_packets(camera: Any, options: GenicamOptions) -> Iterator[tuple[str, tuple[int, float]]]:
+def _write_packets(camera: Any, options: GenicamOptions) -> Iterator[tuple[str, Any]]:
     size, delay = options.camera.packet_bytes, options.camera.packet_delay_ns
     if not camera.is_gv_device():
         if size is not None or delay is not None:
@@ -138,42 +137,51 @@ def _write_packets(camera: Any, options: GenicamOptions) -> Iterator[tuple[str, 
     else:
         with named_errors("source.camera.packet_bytes"):
             camera.gv_set_packet_size(size)
-        yield "camera.packet_bytes", (size, 0.0)
+        yield "camera.packet_bytes", size
     if delay is not None:
         with named_errors("source.camera.packet_delay_ns"):
             camera.gv_set_packet_delay(delay)
-        yield "camera.packet_delay_ns", (delay, 0.0)
+        yield "camera.packet_delay_ns", delay
 
 
-def _read(camera: Any, options: GenicamOptions) -> dict[str, Any]:
-    """Everything that the camera has, also what was not written."""
+def _read(camera: Any, options: GenicamOptions, written: Container[str]) -> dict[str, Any]:
+    """Also what was not written, if the camera has it."""
     device = camera.get_device()
-    with named_errors("reading the settings back"):
-        values: dict[str, Any] = {
-            "vendor": camera.get_vendor_name(),
-            "model": camera.get_model_name(),
-            "serial": camera.get_device_serial_number(),
-            "region": list(camera.get_region()),
-            "camera.pixel_format": camera.get_pixel_format_as_string(),
-            "camera.trigger": None,
-            "camera.clock": options.camera.clock,
-            "camera.buffers": options.camera.buffers,
-        }
-        if options.camera.trigger is not None and read_feature(device, "TriggerMode") == "On":
-            values["camera.trigger"] = camera.get_trigger_source()
-        if camera.is_exposure_time_available():
-            values["camera.exposure_us"] = camera.get_exposure_time()
-        if camera.is_gain_available():
-            values["camera.gain"] = camera.get_gain()
-        if camera.is_frame_rate_available():
-            values["fps"] = camera.get_frame_rate()
-        if camera.is_gv_device():
-            values["camera.packet_bytes"] = camera.gv_get_packet_size()
-            values["camera.packet_delay_ns"] = camera.gv_get_packet_delay()
-        for name in (*options.camera.features, *_AUTOMATIC):
-            if camera.is_feature_available(name):
-                values[f"camera.features.{name}"] = read_feature(device, name)
+    readers: dict[str, Callable[[], Any]] = {
+        "vendor": camera.get_vendor_name,
+        "model": camera.get_model_name,
+        "serial": camera.get_device_serial_number,
+        "region": lambda: list(camera.get_region()),
+        "camera.pixel_format": camera.get_pixel_format_as_string,
+        "camera.exposure_us": camera.get_exposure_time,
+        "camera.gain": camera.get_gain,
+        "fps": camera.get_frame_rate,
+        "camera.trigger": lambda: _read_trigger(camera, options),
+    }
+    if camera.is_gv_device():
+        readers["camera.packet_bytes"] = camera.gv_get_packet_size
+        readers["camera.packet_delay_ns"] = camera.gv_get_packet_delay
+    for name in (*options.camera.features, *_AUTOMATIC):
+        readers[f"camera.features.{name}"] = partial(read_feature, device, name)
+    values: dict[str, Any] = {
+        "camera.clock": options.camera.clock,
+        "camera.buffers": options.camera.buffers,
+    }
+    for key, read in readers.items():
+        try:
+            with named_errors(f"source.{key}"):
+                values[key] = read()
+        except SourceError as exc:
+            if key in written or key == "region":
+                raise
+            logger.debug("{}", exc)
     return values
+
+
+def _read_trigger(camera: Any, options: GenicamOptions) -> str | None:
+    if options.camera.trigger is None or read_feature(camera.get_device(), "TriggerMode") != "On":
+        return None
+    return str(camera.get_trigger_source())
 
 
 def _check_format(camera: Any) -> None:

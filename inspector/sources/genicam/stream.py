@@ -79,6 +79,7 @@ class GenicamConnection:
         self._name, self._options = name, options
         self._closing, self._losses = closing, losses
         self._ids, self._clock = FrameIds(), CameraClock()
+        self._uses_camera: bool | None = None
         self._underruns = self._starved = 0
         self._gone = Event()
         self._starting, self._started = Lock(), False
@@ -200,9 +201,7 @@ class GenicamConnection:
         has_head = self._numbers.get(buffer, 0) != frame_id
         self._numbers[buffer] = frame_id
         self._count_missing(frame_id if has_head else None)
-        captured_ns = arrival_ns = _arrival_ns(buffer) if has_head else now_ns()
-        if has_head and self._options.camera.clock == "camera":
-            captured_ns = self._clock.captured_ns(buffer.get_timestamp(), arrival_ns)
+        captured_ns = self._time(buffer) if has_head else now_ns()
         status = buffer.get_status()
         if status != load_aravis().BufferStatus.SUCCESS:
             # No image: the memory of the lost packets still shows an earlier frame.
@@ -212,6 +211,15 @@ class GenicamConnection:
             return Grab(self._convert(buffer), captured_ns=captured_ns)
         except DataError as exc:
             return Grab(None, f"the picture {exc}", captured_ns=captured_ns)
+
+    def _time(self, buffer: Any) -> int:
+        arrival_ns, camera_ns = _arrival_ns(buffer), buffer.get_timestamp()
+        uses_camera = self._options.camera.clock == "camera" and camera_ns > 0
+        if uses_camera is not self._uses_camera:
+            self._uses_camera = uses_camera
+            words = "on the clock of the camera" if uses_camera else "of the arrival"
+            logger.info("{}: frames have times {}", self._name, words)
+        return self._clock.captured_ns(camera_ns, arrival_ns) if uses_camera else arrival_ns
 
     def _convert(self, buffer: Any) -> Image:
         """Raises DataError for a picture that cannot be converted."""

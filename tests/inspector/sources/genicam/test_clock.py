@@ -36,8 +36,3 @@ def test_times_never_go_back() -> None:
     arrivals = [(1000, 9_000), (2000, 9_500), (3000, 17_000), (5, 18_000), (1005, 18_500)]
     times = [clock.captured_ns(camera_ns, arrival_ns) for camera_ns, arrival_ns in arrivals]
     assert times == [9_000, 9_500, 10_500, 18_000, 18_500]
-
-
-def test_a_camera_without_a_clock_gives_the_arrival() -> None:
-    clock = CameraClock()
-    assert [clock.captured_ns(0, arrival_ns) for arrival_ns in (50, 70, 95)] == [50, 70, 95]

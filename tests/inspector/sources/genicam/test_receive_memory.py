@@ -20,7 +20,8 @@ def test_the_socket_with_the_port_gets_more_memory_and_the_others_stay() -> None
         enlarge_memory("camera", place.getsockname()[1], 20_000)
         assert len(os.listdir("/proc/self/fd")) == before
         sizes = [udp.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) for udp in (place, other)]
-    assert sizes == [2 * 80_000, 2 * 4096]
+    assert sizes[0] >= 2 * 200_000
+    assert sizes[1] == 2 * 4096
 
 
 def test_less_than_a_picture_is_a_warning() -> None:
