@@ -13,7 +13,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from engines.backends.fake import FakeEngine
 from engines.spec import LeftOutRecord, ResizeRule, Roi, ThresholdRule
-from evaluation.terminal_tables import class_lines
 from inspector.core.errors import DataError, EngineError, InferenceError
 from learning.thresholds.changing import picture_hash
 
@@ -165,18 +164,6 @@ def test_an_engine_without_golden_pictures_gives_a_warning(tmp_path):
     assert any(item.startswith("the engine file holds no golden pictures") for item in computed)
 
 
-def test_without_masks_pixel_metrics_are_undefined_with_the_reason(tmp_path):
-    result = evaluate(write_class_folder(tmp_path / "plates", masks=False))
-    for name in ("pixel_auroc", "pixel_ap", "pixel_f1_max", "aupro", "aupimo"):
-        computed = getattr(result.figures, name)
-        assert computed.value is None
-        assert computed.reason == "no defective picture has a mask"
-    assert result.figures.image_auroc.value is not None
-    assert result.pixel_histogram is None
-    (line,) = (line for line in class_lines(result) if "regions found" in line)
-    assert line.endswith("undefined: no defective picture has a mask")
-
-
 def test_pixel_metrics_do_not_count_defective_pictures_without_a_mask(tmp_path):
     folder = write_class_folder(tmp_path / "plates")
     (folder / "ground_truth" / "hole" / "001_mask.png").unlink()
@@ -199,20 +186,6 @@ def test_pixel_metrics_do_not_count_defective_pictures_without_a_mask(tmp_path):
     part = np.r_[0:7, 9:14]
     expected = roc_auc_score(masks[part].ravel(), maps[part].ravel())
     assert result.figures.pixel_auroc.value == pytest.approx(expected, abs=1e-9)
-
-
-def test_jpeg_masks_give_a_warning_if_any_value_counts(tmp_path):
-    folder = write_class_folder(tmp_path / "plates")
-    for path in sorted((folder / "ground_truth").rglob("*.png")):
-        write_picture(path.with_suffix(".jpg"), cv2.imread(str(path)))
-        path.unlink()
-    rules = {
-        rule: evaluate(folder, dataclasses.replace(FAST, mask_values=rule)).warnings
-        for rule in ("any", "half", "auto")
-    }
-    assert any("masks are JPEG files" in item for item in rules["any"])
-    assert not any("JPEG" in item for item in (*rules["half"], *rules["auto"]))
-    assert any("masks were compressed with losses" in item for item in rules["auto"])
 
 
 def test_without_defects_only_false_alarms_are_measured(tmp_path):

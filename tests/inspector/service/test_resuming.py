@@ -143,12 +143,20 @@ class Camera:
         self.info = SimpleNamespace(source_name=name, output_dir=folder / name)
 
 
+def make_line(runs: Sequence[Camera], interruptions: dict[str, Any]) -> Any:
+    """left: what the store was told to follow no longer."""
+    left: list[Path | None] = []
+    line = SimpleNamespace(runs=runs, stop_is_asked=False, interruptions=interruptions, left=left)
+    line.store = SimpleNamespace(leave=left.append)
+    return line
+
+
 def test_a_camera_without_frames_keeps_its_run_in_the_marker(store: Store, tmp_path: Path) -> None:
     folder = store.path.parent
     before = {name: MarkedRun(tmp_path / "old" / name, "boot") for name in ("left", "right")}
     write_marker(folder, before)
     cameras = [Camera("left", tmp_path), Camera("right", tmp_path)]
-    line: Any = SimpleNamespace(runs=cameras, stop_is_asked=False, interruptions={})
+    line = make_line(cameras, {})
     resuming = Resuming(line, store, str(tmp_path / "none"))
     resuming.turn()
     assert read_marker(folder) == before
@@ -160,6 +168,7 @@ def test_a_camera_without_frames_keeps_its_run_in_the_marker(store: Store, tmp_p
     cameras[1].stats.errored = 1
     resuming.turn()
     assert read_marker(folder)["right"].folder == tmp_path / "right"
+    assert line.left == [None]
 
 
 def test_the_marker_waits_until_the_interruption_is_said(store: Store, tmp_path: Path) -> None:
@@ -167,7 +176,7 @@ def test_the_marker_waits_until_the_interruption_is_said(store: Store, tmp_path:
     camera = Camera("left", tmp_path)
     camera.stats.inspected = 1
     stage = InterruptionStage(lambda frame: ("it was blind", 3.0))
-    line: Any = SimpleNamespace(runs=[camera], stop_is_asked=False, interruptions={"left": stage})
+    line = make_line([camera], {"left": stage})
     resuming = Resuming(line, store, str(tmp_path / "none"))
     resuming.turn()
     assert read_marker(store.path.parent)["left"].folder == tmp_path / "old"
@@ -179,7 +188,7 @@ def test_the_marker_waits_until_the_interruption_is_said(store: Store, tmp_path:
 def test_an_alarm_that_cannot_be_stored_is_tried_again(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    line: Any = SimpleNamespace(runs=[], stop_is_asked=False, interruptions={})
+    line = make_line([], {})
     resuming = Resuming(line, store, str(tmp_path / "none"))
     stage = InterruptionStage(lambda frame: ("it was blind", 3.0))
     stage.sentences.append("it was blind")

@@ -23,7 +23,7 @@ from engines.backends.trt import build as trt_build
 from engines.backends.trt import library as trt_library
 from engines.backends.trt.build import BuildResult, build_plan, make_purpose, plan_for
 from engines.backends.trt.driver import Gpu
-from engines.backends.trt.library import Library, load_tensorrt, one_line
+from engines.backends.trt.library import Library, load_tensorrt
 from engines.spec_file import graph_hash, read_engine, read_spec, write_engine
 from inspector.core.errors import EngineError, SpecError
 from learning.methods.registry import fitted_methods, trained_methods
@@ -266,31 +266,6 @@ def test_plain_tensorrt_builds_only_for_the_gpu_of_the_machine(rad_engine, tmp_p
     purpose = make_purpose(read_engine(rad_engine)[0], Gpu("H100", (9, 0), "580.65.06"))
     assert purpose.targets == ("SM90",)
     assert purpose.gpu == "H100"
-
-
-def test_a_message_becomes_one_line_without_places_in_the_source_code():
-    message = "Invalid Node - T\nerror 4: no (In x)\n[checkMacros.cpp::250] Error Code 1"
-    assert one_line(message) == "Invalid Node - T error 4: no (In x)"
-    assert one_line("[only.cpp::1] Error Code 1\n") == "[only.cpp::1] Error Code 1"
-
-
-@needs_rtx
-def test_the_installed_tensorrt_has_every_function_that_is_called():
-    api = load_tensorrt().api
-    for owner, names in {
-        "Runtime": ("deserialize_cuda_engine",),
-        "ICudaEngine": ("create_execution_context", "create_runtime_config"),
-        "IRuntimeConfig": (
-            *("cuda_graph_strategy", "dynamic_shapes_kernel_specialization_strategy"),
-            *("create_runtime_cache", "set_runtime_cache"),
-        ),
-        "IRuntimeCache": ("serialize", "deserialize"),
-        "DynamicShapesKernelSpecializationStrategy": ("EAGER",),
-        "CudaGraphStrategy": ("WHOLE_GRAPH_CAPTURE",),
-        "IExecutionContext": ("set_tensor_address", "set_input_shape", "execute_async_v3"),
-    }.items():
-        for name in names:
-            assert hasattr(getattr(api, owner), name), f"{owner}.{name}"
 
 
 @needs_rtx
