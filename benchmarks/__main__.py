@@ -17,6 +17,7 @@ NAMES = (
     *("channel", "decode", "damage", "output", "pipeline"),
     *("measuring", "live", "gauge", "calibration", "memory", "outbox", "imports", "tracking"),
     "parts",
+    "cameras",
     "evidence",
     "fleet",
     "explanations",

@@ -52,12 +52,12 @@ def measure_line(
     beside: Callable[[], AbstractContextManager[Any]] = contextlib.nullcontext,
 ) -> LineFigures:
     """folder: of all files of the run, empty. values: the configuration; results go to folder/runs.
-    beside: what works beside the program, from its first frame until it has ended."""
+    beside: what works beside the program, from its first frame until it is stopped."""
     line = RunningLine(folder, values, interval_s=0.5)
     line.wait_for_first_frame(folder / "runs")
     with beside():
         time.sleep(WARM_S + seconds)
-        line.stop()
+    line.stop()
     end_s = line.readings[-1].time_s
     used = [r for r in line.readings if r.time_s > end_s - seconds - 2]
     # The last readings fall into the end of the program.

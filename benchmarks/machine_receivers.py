@@ -8,6 +8,7 @@ import time
 import urllib.request
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -146,13 +147,16 @@ class Receivers:
         place.mkdir()
         self.broker = durable_broker(place)
         self.modbus_port, self.metrics_port = free_port(), free_port()
-        self.consumer = MachineConsumer(self.broker.port)
-        self.broker.save(place)
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.broker.kill)
+            self.consumer = MachineConsumer(self.broker.port)
+            self.broker.save(place)
+            stack.pop_all()
         self.kills = 0
         self._kill_s = kill_s
         self._ended = threading.Event()
-        self._killer = threading.Thread(target=self._kill, daemon=True)
-        self._killer.start()
+        self._executor = ThreadPoolExecutor(1)
+        self._killing = self._executor.submit(self._kill)
 
     def entries(self, folder: Path, stations: Sequence[str]) -> list[dict[str, Any]]:
         """The list `outputs` of the configuration. folder: of the outbox."""
@@ -176,12 +180,13 @@ class Receivers:
         ]
 
     def rest(self) -> None:
-        """From now on the broker is not killed any more."""
+        """From now on the broker is not killed any more. Raises the error of a kill."""
         self._ended.set()
-        self._killer.join()
+        self._killing.result()
 
     def close(self) -> None:
-        self.rest()
+        self._ended.set()
+        self._executor.shutdown()
         self.consumer.close()
         self.broker.kill()
 

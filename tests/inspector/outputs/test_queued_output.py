@@ -73,6 +73,38 @@ def test_a_receiver_that_disconnects_gets_every_record_in_order(tmp_path: Path) 
     server.stop()
 
 
+class BatchSender:
+    """Notes the number of records of each delivery."""
+
+    batch = 100
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.sent = threading.Event()
+
+    def wants(self, record: Mapping[str, Any]) -> bool:
+        return True
+
+    def send(self, records: Sequence[QueuedRecord], timeout_s: float) -> None:
+        self.sizes.append(len(records))
+        self.sent.set()
+
+    def close(self) -> None: ...
+
+
+def test_records_that_come_after_a_small_delivery_are_sent_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inspector.outputs.queued.GATHER_S", 60.0)
+    sender = BatchSender()
+    output = open_output(tmp_path, 0, sender)
+    put(output, 0, 1)
+    assert sender.sent.wait(20)
+    put(output, 1, 21)
+    output.close()
+    assert sender.sizes == [1, 20]
+
+
 def test_a_restarted_receiver_gets_every_record(tmp_path: Path, messages: list[str]) -> None:
     server = LineServer()
     output = open_output(tmp_path, server.port)
