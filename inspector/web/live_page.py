@@ -241,7 +241,7 @@ def _next_start(start: NextStart) -> Markup:
     )
     recipe = f"with the recipe {start.recipe}" if start.recipe else "without a recipe"
     head = ("Camera", "Engine", "Image threshold", "Pixel threshold")
-    return table(f"The next start, {recipe}", head, rows)
+    return table(f"The next start, {recipe}", head, rows, cards=True)
 
 
 def threshold_text(value: float | None) -> str:

@@ -146,7 +146,7 @@ def _engine(engine: Path, cameras: list[str], visitor: Visitor, *, locked: bool)
         ask("undo_engine", "engine", engine, "Undo the last exchange", plain=True)
         if changes
         else None,
-        table("Exchanges, the newest first", ("Time (UTC)", "What", "Who", "Why"), rows)
+        table("Exchanges, the newest first", ("Time (UTC)", "What", "Who", "Why"), rows, cards=True)
         if changes
         else None,
         class_="teaching",
