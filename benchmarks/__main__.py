@@ -16,8 +16,7 @@ from inspector.core.files import write_whole
 NAMES = (
     *("channel", "decode", "damage", "output", "pipeline"),
     *("measuring", "live", "gauge", "calibration", "memory", "outbox", "imports", "tracking"),
-    "parts",
-    "cameras",
+    *("parts", "codes", "cameras"),
     "evidence",
     "fleet",
     "explanations",

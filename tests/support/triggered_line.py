@@ -14,13 +14,13 @@ RECIPES = {
 }
 
 
-def make_rig(folder: Path, **sections: Any) -> LineRig:
-    """Begins with the recipe `good`. The line is not started."""
+def make_rig(folder: Path, *, window_s: float = 0.08, **sections: Any) -> LineRig:
+    """Begins with the recipe `good`. The line is not started. window_s: of a part."""
     recipes = folder / "recipes"
     recipes.mkdir()
     for name, values in RECIPES.items():
         (recipes / f"{name}.yaml").write_text(yaml.safe_dump(values))
-    parts = {"enabled": True, "by": "trigger", "window_s": 0.08, "join": True, "timeout_s": 2.0}
+    parts = {"enabled": True, "by": "trigger", "window_s": window_s, "join": True, "timeout_s": 2.0}
     values = {
         "source": {},
         "sources": [{"name": name, "source": LIVE | {"fps": 60}} for name in ("left", "right")],
