@@ -42,7 +42,9 @@ def running(folder: Path, camera: FakeGige, **sections: Any) -> Iterator[Session
 
 def test_the_equation_begins_at_the_camera(tmp_path: Path) -> None:
     camera = FakeGige(lost=500)
-    source = {"uri": camera.uri, "fps": 100, "frame_size": "32x32", "camera": {"gain": 2}}
+    # Incomplete frames wait for their packets, and each needs a buffer.
+    settings = {"gain": 2, "buffers": 200}
+    source = {"uri": camera.uri, "fps": 100, "frame_size": "32x32", "camera": settings}
     with running(tmp_path / "out", camera, source=source) as session:
         wait_for(lambda: session.runs[0].pipeline.stats.errored > 100)
     header = check_log(tmp_path / "out" / "inspections.jsonl")[0]

@@ -234,7 +234,8 @@ def test_two_cameras_work_at_the_same_time():
 def test_lost_packets_are_bad_frames_and_lost_frames_are_missing():
     """Half of the packets are lost, and a frame has three: its parts, or all of it, are lost."""
     simulated = FakeGige(lost=500)
-    with fake_gige(simulated), opened(simulated.uri, frame_size="32x32") as source:
+    settings = CameraSettings(buffers=200)  # incomplete frames wait for their packets for long
+    with fake_gige(simulated), opened(simulated.uri, settings, frame_size="32x32") as source:
         frames = read(source, 100)
     bad = [frame for frame in frames if isinstance(frame, BadFrame)]
     assert 50 < len(bad) < 100
