@@ -25,7 +25,7 @@ class CodeReader:
         self._options = options
         self._library = _load_library()
         try:
-            self._formats = self._library.barcode_formats_from_str(",".join(options.formats))
+            self._formats = self._library.barcode_formats_from_str("|".join(options.formats))
         except ValueError as exc:
             raise ConfigError(f"codes.formats: {exc}") from exc
         self.unread = 0
