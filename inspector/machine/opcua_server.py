@@ -3,8 +3,11 @@
 import asyncio
 import hmac
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final
+
+from loguru import logger
 
 from inspector.connections.opcua import load_asyncua
 from inspector.core.errors import ConfigError
@@ -31,7 +34,7 @@ REFRESH_S: Final = 0.02
 MOST_CONNECTIONS: Final = 32
 MOST_SUBSCRIPTIONS: Final = 64
 MOST_BYTES: Final = 1 << 20
-"""Of a message."""
+"""Of a message, and of what waits for a client or from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +59,7 @@ class OpcUaServer:
     def __init__(
         self, options: OpcUaServerOptions, board: StateBoard, key: str, controls: Controls
     ) -> None:
-        self._library = load_asyncua(key)
+        self._library, self._key = load_asyncua(key), key
         _check_login(options, key)
         check_address(options.host, options.port, key)
         self._stations = [
@@ -69,11 +72,18 @@ class OpcUaServer:
         self._server = self._thread.run(self._start(options))
         self.port = int(self._server.bserver.port)
         self._refresher = asyncio.run_coroutine_threadsafe(self._refresh(), self._thread.loop)
+        self._refresher.add_done_callback(self._end)
 
     def stop(self) -> None:
         self._refresher.cancel()
         self._thread.run(self._server.stop())
         self._thread.stop()
+
+    def _end(self, refresher: Future[None]) -> None:
+        """A server that cannot show new states must not show the old ones either."""
+        if not refresher.cancelled() and (exc := refresher.exception()) is not None:
+            logger.error("{}: the server stops, as it cannot show states: {!r}", self._key, exc)
+            asyncio.run_coroutine_threadsafe(self._server.stop(), self._thread.loop)
 
     def _see_part(self, state: StationState) -> None:
         for nodes in self._stations:
@@ -117,11 +127,19 @@ class OpcUaServer:
         while True:
             for nodes in self._stations:
                 await nodes.refresh()
+            self._cut_off()
             self._changed.clear()
             try:
                 await asyncio.wait_for(self._changed.wait(), REFRESH_S)
             except TimeoutError:
                 continue
+
+    def _cut_off(self) -> None:
+        """Ends connections with too many bytes in memory; the library has no limit for them."""
+        for client in list(self._server.bserver.clients):
+            unsent = client.transport.get_write_buffer_size()
+            if max(unsent, len(client._buffer)) > MOST_BYTES:
+                client.transport.abort()
 
     async def _before_read(self, event: Any, _: Any) -> None:
         if event.is_external:

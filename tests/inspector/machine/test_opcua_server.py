@@ -1,10 +1,12 @@
 """Tests of the OPC UA server with the client of asyncua."""
 
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from motion_services import wait_for
 from plc_rig import PlcRig
 from simulated_plc import ERROR, OpcUaWire, SimulatedPlc
 
@@ -208,10 +210,28 @@ def test_a_port_that_is_in_use_is_refused(rig: PlcRig, server: OpcUaServer) -> N
         make_server(rig, port=server.port)
 
 
-def test_an_open_server_needs_no_login_and_frees_its_port() -> None:
-    server = make_server(PlcRig())
+def test_a_message_that_is_too_large_is_cut_off(server: OpcUaServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.settimeout(20)
+        client.sendall(b"MSGF" + (50_000_000).to_bytes(4, "little"))
+        with pytest.raises(ConnectionError):  # noqa: PT012
+            for _ in range(10_000):
+                client.sendall(bytes(10_000))
+                time.sleep(0.001)
+
+
+def test_an_open_server_needs_no_login_and_stops_if_it_cannot_show_states() -> None:
+    rig = PlcRig()
+    server = make_server(rig)
     wire = OpcUaWire(server.port)
     assert not wire.read().ready
     wire.close()
+    rig.board.states = {}.copy  # type: ignore[method-assign]
+
+    def is_free() -> bool:
+        with socket.socket() as client:
+            return client.connect_ex(("127.0.0.1", server.port)) != 0
+
+    wait_for(is_free)
     server.stop()
     check_address("127.0.0.1", server.port, "outputs[0]")
