@@ -2,10 +2,11 @@
 
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from motion_services import free_port, wait_for
+from motion_services import wait_for
 from plc_rig import PlcRig
 from simulated_plc import ERROR, FAIL, ModbusWire, SimulatedPlc
 
@@ -24,6 +25,16 @@ def make_server(rig: PlcRig, **settings: Any) -> ModbusServer:
         **{"kind": "modbus_server", "port": 0, "expiry_ms": 60_000} | settings
     )
     return ModbusServer(options, rig.board, "outputs[0]", rig)
+
+
+@contextmanager
+def serving(rig: PlcRig, **settings: Any) -> Iterator[ModbusWire]:
+    """A connection to a server with these settings."""
+    server = make_server(rig, **settings)
+    wire = ModbusWire(server.port)
+    yield wire
+    wire.close()
+    server.stop()
 
 
 @pytest.fixture
@@ -81,51 +92,41 @@ def test_the_newest_state_is_shown_without_the_handshake(rig: PlcRig, wire: Modb
 
 def test_an_expired_pass_is_a_reject() -> None:
     rig = PlcRig(expiry_ms=1e-6)
-    server = make_server(rig)
-    wire = ModbusWire(server.port)
-    rig.always(Verdict.PASS)
-    assert SimulatedPlc(wire).wait(lambda inputs: not inputs.ready)
-    wire.write()
-    plc = SimulatedPlc(wire)
-    plc.trigger("5")
-    result = plc.wait_for_result()
-    assert (result.verdict, result.error_code) == (ERROR, ErrorCode.LATE)
-    assert wire.words()[21] == 2
-    wire.close()
-    server.stop()
+    with serving(rig) as wire:
+        rig.always(Verdict.PASS)
+        plc = SimulatedPlc(wire)
+        plc.start()
+        plc.trigger("5")
+        result = plc.wait_for_result()
+        assert (result.verdict, result.error_code) == (ERROR, ErrorCode.LATE)
+        assert wire.words()[21] == 2
 
 
 def test_a_late_pass_is_not_shown_in_the_next_cycle(rig: PlcRig) -> None:
-    server = make_server(rig, result_timeout_ms=20)
-    wire = ModbusWire(server.port)
-    plc = SimulatedPlc(wire)
-    plc.start()
-    assert not plc.accepts("7")
-    late = rig.triggers[0].part_id
-    assert late is not None
-    plc.wait(lambda inputs: inputs.ready)
-    plc.trigger("7")
-    rig.give(late, Verdict.PASS)
-    result = plc.wait_for_result()
-    assert (result.verdict, result.error_code) == (ERROR, ErrorCode.LATE)
-    wire.close()
-    server.stop()
+    with serving(rig, result_timeout_ms=20) as wire:
+        plc = SimulatedPlc(wire)
+        plc.start()
+        assert not plc.accepts("7")
+        late = rig.triggers[0].part_id
+        assert late is not None
+        plc.wait(lambda inputs: inputs.ready)
+        plc.trigger("7")
+        rig.give(late, Verdict.PASS)
+        result = plc.wait_for_result()
+        assert (result.verdict, result.error_code) == (ERROR, ErrorCode.LATE)
 
 
 def test_a_result_without_acknowledge_is_no_pass_any_more(rig: PlcRig) -> None:
-    server = make_server(rig, acknowledge_timeout_ms=20)
-    wire = ModbusWire(server.port)
-    plc = SimulatedPlc(wire)
-    plc.start()
-    rig.always(Verdict.PASS)
-    plc.trigger("7")
-    result = plc.wait(lambda inputs: inputs.error_code)
-    assert (result.result_valid, result.verdict) == (True, ERROR)
-    assert result.error_code == ErrorCode.NOT_ACKNOWLEDGED
-    plc.acknowledge()
-    assert plc.accepts("8")
-    wire.close()
-    server.stop()
+    with serving(rig, acknowledge_timeout_ms=20) as wire:
+        plc = SimulatedPlc(wire)
+        plc.start()
+        rig.always(Verdict.PASS)
+        plc.trigger("7")
+        result = plc.wait(lambda inputs: inputs.error_code)
+        assert (result.result_valid, result.verdict) == (True, ERROR)
+        assert result.error_code == ErrorCode.NOT_ACKNOWLEDGED
+        plc.acknowledge()
+        assert plc.accepts("8")
 
 
 def test_a_plc_that_starts_again_resets(rig: PlcRig, connect: Callable[..., ModbusWire]) -> None:
@@ -144,19 +145,13 @@ def test_a_plc_that_starts_again_resets(rig: PlcRig, connect: Callable[..., Modb
 
 def test_a_new_inspector_refuses_the_trigger_of_before(rig: PlcRig, wire: ModbusWire) -> None:
     """The first thing that the new server sees is a PLC that writes its trigger again."""
+    assert not wire.client.write_register(1, 7, device_id=1).isError()
     assert not wire.read().ready
     wire.write_trigger("7")
     assert not rig.triggers
     assert not wire.read().trigger_acknowledged
-    wire.client.write_register(1, 7, device_id=1)
-    assert not wire.read().ready
     wire.write()
     assert wire.read().ready
-
-
-def test_a_part_number_alone_does_not_make_it_ready(wire: ModbusWire) -> None:
-    assert not wire.client.write_register(1, 7, device_id=1).isError()
-    assert not wire.read().ready
 
 
 def test_coils_and_discrete_inputs_do_the_same(rig: PlcRig, wire: ModbusWire) -> None:
@@ -284,9 +279,12 @@ def test_a_refused_trigger_is_error(rig: PlcRig, wire: ModbusWire) -> None:
     assert (result.verdict, result.error_code) == (ERROR, ErrorCode.TRIGGER_REFUSED)
 
 
-def test_a_port_that_is_in_use_is_refused(rig: PlcRig, server: ModbusServer) -> None:
+def test_a_port_that_is_in_use_is_refused(rig: PlcRig) -> None:
+    server = make_server(rig)
     with pytest.raises(ConfigError, match=r"outputs\[0\]: cannot listen on 127.0.0.1"):
         make_server(rig, port=server.port)
+    server.stop()
+    make_server(rig, port=server.port).stop()
 
 
 @pytest.mark.parametrize(
@@ -300,9 +298,3 @@ def test_a_port_that_is_in_use_is_refused(rig: PlcRig, server: ModbusServer) -> 
 def test_wrong_units_are_refused(rig: PlcRig, units: dict[Any, str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         make_server(rig, units=units)
-
-
-def test_the_server_stops(rig: PlcRig) -> None:
-    port = free_port()
-    make_server(rig, port=port).stop()
-    make_server(rig, port=port).stop()
