@@ -205,10 +205,3 @@ class Receivers:
 def reading(receivers: Receivers, stations: Sequence[str]) -> Iterator[StateReaders]:
     with contextlib.closing(StateReaders(receivers, stations)) as readers:
         yield readers
-
-
-def _modbus_error() -> type[Exception]:
-    from pymodbus.exceptions import ModbusException
-
-    error: type[Exception] = ModbusException
-    return error
