@@ -49,8 +49,10 @@ SILENT: Final[dict[str, Any]] = {
 that this version does not have are left out."""
 
 FINISHED: Final = "finished"
-STOPPED: Final = "stopped"
 """Status of a run that read its source to the end."""
+
+STOPPED: Final = "stopped"
+"""Status of a run that was stopped before."""
 
 BATCHES_AFTER_CUT: Final = 4
 """Batches that are judged after the last recorded frame if the log was cut. The run had begun them,
