@@ -19,6 +19,8 @@ STATE_OUTPUTS: Final[dict[str, str]] = {
 }
 """Kind -> "module:Class", imported when it is used."""
 
+Milliseconds = Annotated[float, Between(1, 3.6e6)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class StateOptions:
@@ -31,7 +33,7 @@ class StateOptions:
     """
 
     kind: str
-    expiry_ms: Annotated[float, Between(1, 3.6e6)]
+    expiry_ms: Milliseconds
 
 
 class StateOutput(Protocol):

@@ -2,22 +2,19 @@
 
 from dataclasses import dataclass
 from threading import Lock
-from typing import Annotated, Final
+from typing import Final
 
 from loguru import logger
 
 from inspector.core.clock import now_ns
 from inspector.core.records import new_run_id
-from inspector.core.schema import Between
 from inspector.core.types import Verdict
 from inspector.machine.board import StateBoard
 from inspector.machine.codes import ErrorCode
 from inspector.machine.controls import Controls, TriggerMessage
 from inspector.machine.handshake import Handshake, HandshakeView, PlcBits
-from inspector.machine.kinds import StateOptions
+from inspector.machine.kinds import Milliseconds, StateOptions
 from inspector.machine.state import JOINED, Signal, StationState
-
-Milliseconds = Annotated[float, Between(1, 3.6e6)]
 
 SENTENCES: Final = {
     ErrorCode.LATE: "there was no verdict in time",
