@@ -34,11 +34,11 @@ def write_feature(device: Any, name: str, value: Any) -> None:
         device.set_string_feature_value(name, entry)
     elif isinstance(node, aravis.GcFloat):
         _expect(name, value, (int, float), "a number")
-        _check_bounds(name, value, device.get_float_feature_bounds(name))
+        check_bounds(name, value, device.get_float_feature_bounds(name))
         device.set_float_feature_value(name, value)
     elif isinstance(node, aravis.GcInteger):
         _expect(name, value, int, "a whole number")
-        _check_bounds(name, value, device.get_integer_feature_bounds(name))
+        check_bounds(name, value, device.get_integer_feature_bounds(name))
         device.set_integer_feature_value(name, value)
     elif isinstance(node, aravis.GcString):
         _expect(name, value, str, "text")
@@ -78,7 +78,8 @@ def _expect(name: str, value: Any, kind: type | tuple[type, ...], words: str) ->
         raise SourceError(f"{name} must be {words}, not {value!r}")
 
 
-def _check_bounds(name: str, value: float, bounds: tuple[float, float]) -> None:
+def check_bounds(name: str, value: float, bounds: tuple[float, float]) -> None:
+    """Raises SourceError for a value outside (low, high). name: of the value, for the message."""
     low, high = bounds
     if not low <= value <= high:
         raise SourceError(f"{name} must lie between {low:g} and {high:g}, not {value:g}")

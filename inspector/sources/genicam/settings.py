@@ -8,7 +8,7 @@ from loguru import logger
 
 from inspector.core.errors import SourceError
 from inspector.sources.genicam.aravis import load_aravis, named_errors
-from inspector.sources.genicam.features import is_same, read_feature, write_feature
+from inspector.sources.genicam.features import check_bounds, is_same, read_feature, write_feature
 from inspector.sources.genicam.pixels import find_format, list_formats
 from inspector.sources.options import GenicamOptions
 
@@ -80,12 +80,12 @@ def _write(camera: Any, options: GenicamOptions) -> Iterator[tuple[str, Any]]:
             yield f"camera.features.{name}", "Off"
     if settings.exposure_us is not None:
         with named_errors("source.camera.exposure_us"):
-            _check_bounds(settings.exposure_us, camera.get_exposure_time_bounds())
+            check_bounds("it", settings.exposure_us, camera.get_exposure_time_bounds())
             camera.set_exposure_time(settings.exposure_us)
         yield "camera.exposure_us", settings.exposure_us
     if settings.gain is not None:
         with named_errors("source.camera.gain"):
-            _check_bounds(settings.gain, camera.get_gain_bounds())
+            check_bounds("it", settings.gain, camera.get_gain_bounds())
             camera.set_gain(settings.gain)
         yield "camera.gain", settings.gain
     if options.fps is not None:
@@ -207,12 +207,6 @@ def _lock(camera: Any, locked: bool) -> None:
             device.set_integer_feature_value(_LOCK, int(locked))
             if device.get_integer_feature_value(_LOCK) != int(locked):
                 raise SourceError(f"the camera did not take {_LOCK} {int(locked)}")
-
-
-def _check_bounds(value: float, bounds: tuple[float, float]) -> None:
-    low, high = bounds
-    if not low <= value <= high:
-        raise SourceError(f"it must lie between {low:g} and {high:g}, not {value:g}")
 
 
 def _text(value: Any) -> str:
