@@ -38,13 +38,12 @@ class RecordedLink:
 @dataclass(frozen=True, slots=True)
 class RunLink:
     """recipe_id: name of the recipe; None without recipes. source_recipes: name of a source -> the
-    recipe that it uses instead. before: name of a source -> its run
-    before; empty for the first run. former: those with which a run is compared that does not
-    continue them, because the sources were closed in between. who, why: of the change between the
-    two. interruptions: name of a source -> the stage that says how long it was not inspected
-    before this run. check: name of
-    the routine check that the run is; None in production. recorded: None unless a run is judged
-    again."""
+    recipe that it uses instead. before: name of a source -> its run before; empty for the first
+    run. former: those with which a run is compared that does not continue them, because the sources
+    were closed in between. who, why: of the change between the two. interruptions: name of a source
+    -> the stage that says how long it was not inspected before this run. check: name of the routine
+    check that the run is; None in production. recorded: None unless a run is judged again.
+    """
 
     recipe_id: str | None = None
     before: Mapping[str, RunInfo] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from tools._cli import guarded, program
 def main(argv: list[str] | None = None) -> int:
     parser = CommandParser(prog=program("cameras"), description=__doc__)
     parser.parse_args(argv)
-    lines = [(path, name) for path, name in list_devices()]
+    lines = list_devices()
     try:
         lines += [(GENICAM + (c.serial or c.device_id), c.text) for c in list_cameras()]
     except ConfigError as exc:

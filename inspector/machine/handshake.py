@@ -157,8 +157,8 @@ class Handshake:
         self, part_id: str, verdict: Verdict, code: ErrorCode, now_ns: int, expires_ns: int
     ) -> bool:
         """The final verdict on a part. code: why it is ERROR. expires_ns: a PASS ends then at the
-        latest. False if the part is not that of this cycle, or
-        if its time was over; the verdict is then never shown."""
+        latest. False if the part is not that of this cycle, or if its time was over; the verdict is
+        then never shown."""
         self.pass_time(now_ns)
         if part_id != self.part_id:
             return False

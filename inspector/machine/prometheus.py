@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 from inspector.core.clock import now_ns
 from inspector.core.errors import ConfigError
@@ -13,7 +13,7 @@ from inspector.machine.controls import Controls
 from inspector.machine.kinds import StateOptions
 from inspector.machine.state import Signal
 
-PREFIX = "line_inspector_"
+PREFIX: Final = "line_inspector_"
 
 
 @dataclass(frozen=True, kw_only=True)

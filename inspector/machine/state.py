@@ -33,8 +33,8 @@ class StationState:
     for PASS and FAIL (see ErrorCode). part_id, frame_id, run_id, recipe_id, captured_ns, judged_ns:
     of the newest verdict that drives the machine, also when it has expired; None if unknown.
     captured_ns: of the newest frame. heartbeat_ns: when the heartbeat changed; None before that.
-    All times in ns are monotonic. conditions: names of the camera
-    conditions that are active. wall_time_utc: of the newest change.
+    All times in ns are monotonic. conditions: names of the camera conditions that are active.
+    wall_time_utc: of the newest change.
     """
 
     station: str

@@ -73,8 +73,7 @@ class NextSource:
 @dataclass(frozen=True, slots=True)
 class NextStart:
     """What a stopped line will use when somebody starts it. recipe: as text, with those of sources
-    that use another one. error: why it cannot start; there are
-    no sources then."""
+    that use another one. error: why it cannot start; there are no sources then."""
 
     recipe: str | None
     sources: tuple[NextSource, ...]

@@ -27,9 +27,9 @@ class Plan:
     """What the next session runs with, and why.
 
     base: the configuration without recipe and settings. recipe: of the line; settings has those of
-    single sources. request: gets the answer; None if nobody
-    waits for one. text: the answer if it works. undo: called if it does not work.
-    check: name of the routine check that the session is; None: it is production.
+    single sources. request: gets the answer; None if nobody waits for one. text: the answer if it
+    works. undo: called if it does not work. check: name of the routine check that the session is;
+    None: it is production.
     """
 
     base: Config

@@ -53,9 +53,9 @@ class RunFacts:
 @dataclass(slots=True)
 class Batch:
     """Rows of some lines, in order. The last value of inspections and parts are their trace fields.
-    files: path -> row, None for a file that was removed. counts:
-    start of an hour, whether the frames belong to a check -> number of each verdict. offset, tail,
-    frame_id: as in RunFacts, after these lines. problem: about the first line that is damaged."""
+    files: path -> row, None for a file that was removed. counts: start of an hour, whether the
+    frames belong to a check -> number of each verdict. offset, tail, frame_id: as in RunFacts,
+    after these lines. problem: about the first line that is damaged."""
 
     offset: int
     tail: bytes

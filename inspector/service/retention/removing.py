@@ -53,11 +53,10 @@ class Retention:
     """Removes results below the base folder of all runs.
 
     A folder that is locked, because a run writes into it, is never touched, and neither are links
-    and files that no run writes. Every removal is recorded before it
-    happens: in removed.jsonl of the run, and for a whole run in removed_runs.jsonl of the base
-    folder. key: signs the records. most_gap_s: see AgeClock. free: folder -> free bytes.
-    find_answered: gives the numbers of the frames to which people gave an answer, of each run. They
-    stay as long as failures.
+    and files that no run writes. Every removal is recorded before it happens: in removed.jsonl of
+    the run, and for a whole run in removed_runs.jsonl of the base folder. key: signs the records.
+    most_gap_s: see AgeClock. free: folder -> free bytes. find_answered: gives the numbers of the
+    frames to which people gave an answer, of each run. They stay as long as failures.
     """
 
     def __init__(

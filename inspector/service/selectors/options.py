@@ -14,8 +14,8 @@ class SelectOptions:
 
     source: name of the source that uses the recipe; None: all sources use it. names: received value
     -> name of the recipe; null for a value that selects nothing. Without names the value is the
-    name. at_start: use a value that the sender had set before this program
-    connected for the first time.
+    name. at_start: use a value that the sender had set before this program connected for the first
+    time.
     """
 
     kind: str

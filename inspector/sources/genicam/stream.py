@@ -44,7 +44,7 @@ _STATISTICS: Final = (
     "n_resent_packets",
     "n_duplicated_packets",
 )
-"""Counters of Aravis that are summed over all connections. A camera without packets has a part."""
+"""Counters of Aravis that are summed over all connections. A camera without packets has some."""
 
 WIRE: Final = "wire"
 NO_BUFFER: Final = "no_buffer"
@@ -260,6 +260,6 @@ def _release(exc: BaseException) -> None:
 
 def _arrival_ns(buffer: Any) -> int:
     """Monotonic time at which the first packet of the picture arrived. Aravis gives it on the wall
-    clock, which may be set meanwhile; then it is the time of now."""
+    clock, which may be set meanwhile; then it is the present time."""
     age_ns = time.time_ns() - buffer.get_system_timestamp()
     return now_ns() - (age_ns if 0 <= age_ns < _OLDEST_NS else 0)
