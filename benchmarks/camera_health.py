@@ -24,13 +24,14 @@ from benchmarks.health_scenes import HW, SICKNESSES, HealthScene, make_scenes
 from engines.backends.fake import fake_spec
 from engines.pictures import decode_picture
 from engines.spec import EngineSpec
+from inspector.core.actions import IGNORE
 from inspector.core.arrays import Image, freeze
 from inspector.core.picture_files import pictures_in
 from inspector.core.types import Frame
 from inspector.health.check import HealthCheck
 from inspector.health.condition_log import ConditionLog
 from inspector.health.conditions import FROZEN, LASTING, PICTURE_CONDITIONS, Symptom
-from inspector.health.options import IGNORE, HealthOptions
+from inspector.health.options import HealthOptions
 from learning.picture_limits import summarise_pictures
 
 TEACHING: Final = 60

@@ -17,6 +17,7 @@ from inspector.build_judge import make_judge
 from inspector.build_outputs import make_files, make_vlm
 from inspector.config import Config
 from inspector.config.checks import check_keys
+from inspector.core.actions import IGNORE
 from inspector.core.errors import ConfigError
 from inspector.core.lazy import load_entry
 from inspector.core.protocols import CompletingSink, Picture, Source
@@ -27,7 +28,7 @@ from inspector.empty_failures import EmptyFailures
 from inspector.engine_check import EngineCheck, check_fallback, make_ruler
 from inspector.event_stages import EventStages
 from inspector.health.check import HealthCheck
-from inspector.health.options import IGNORE, HealthOptions
+from inspector.health.options import HealthOptions
 from inspector.health.stage import HealthStage, StallStage
 from inspector.machine.kinds import STATE_OUTPUTS
 from inspector.machine.link import BoardLink

@@ -1,9 +1,9 @@
 """Checks the configuration of a run as a whole."""
 
 from inspector.config.sections import Config
+from inspector.core.actions import WARN
 from inspector.core.errors import ConfigError
 from inspector.health.conditions import MOVED
-from inspector.health.options import WARN
 from inspector.outputs.options import OutputOptions
 from inspector.parts.code_options import check_codes
 from inspector.parts.options import check_parts, check_rolls

@@ -12,6 +12,7 @@ from engines.picture_statistics import PictureMeter, meter_of, reference_of
 from engines.roi import draw_mask
 from engines.spec import EngineSpec
 from engines.spec_fields import PictureFigure
+from inspector.core.actions import ERROR, IGNORE
 from inspector.core.arrays import Image
 from inspector.core.stage_items import HEALTHY, Fault, FrameHealth
 from inspector.core.types import Cause, Frame
@@ -30,7 +31,7 @@ from inspector.health.conditions import (
 )
 from inspector.health.dirt import DirtWatch
 from inspector.health.drift import LightDrift
-from inspector.health.options import ERROR, IGNORE, HealthOptions
+from inspector.health.options import HealthOptions
 
 MOST_SENTENCES: Final = 2
 CLEAR_MATCH: Final = 0.5
@@ -196,9 +197,12 @@ def join(symptoms: Sequence[Symptom]) -> str:
     return f"the picture is not like the good pictures: {'; '.join(parts)}"
 
 
-def has_limits(spec: EngineSpec) -> bool:
-    """Whether the engine file has limits of its good pictures."""
-    return bool(limited_figures(spec))
+def make_picture_check(spec: EngineSpec) -> HealthCheck | None:
+    """The check of pictures that do not follow each other, as a run checks them by default. None if
+    the engine file has no limits of its good pictures."""
+    if not limited_figures(spec):
+        return None
+    return HealthCheck(spec, HealthOptions(), live=False, stream=False)
 
 
 def limited_figures(spec: EngineSpec) -> tuple[PictureFigure, ...]:

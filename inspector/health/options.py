@@ -1,16 +1,10 @@
 """The section `health` of the configuration."""
 
 from dataclasses import dataclass
-from typing import Annotated, Final
 
-from inspector.core.schema import OneOf, Seconds
+from inspector.core.actions import ERROR, WARN, Action
+from inspector.core.schema import Seconds
 from inspector.health.conditions import LASTING
-
-ERROR: Final = "error"
-WARN: Final = "warn"
-IGNORE: Final = "ignore"
-
-Action = Annotated[str, OneOf(ERROR, WARN, IGNORE)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,11 @@
 """The options of the section `codes` of the configuration."""
 
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated
 
+from inspector.core.actions import ERROR, Action
 from inspector.core.errors import ConfigError
 from inspector.core.schema import AtLeastOne, OneOf, Share
-
-ERROR: Final = "error"
-WARN: Final = "warn"
-IGNORE: Final = "ignore"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +20,7 @@ class CodeOptions:
     formats: tuple[str, ...] = ("DataMatrix", "QRCode")
     inverted: bool = False
     fills: Annotated[str, OneOf("serial", "lot")] = "serial"
-    missing: Annotated[str, OneOf(ERROR, WARN, IGNORE)] = ERROR
+    missing: Action = ERROR
     tries: AtLeastOne = 10
 
 

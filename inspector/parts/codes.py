@@ -6,11 +6,12 @@ from typing import Any
 import cv2
 from loguru import logger
 
+from inspector.core.actions import ERROR, WARN
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError
 from inspector.core.trace import MOST_CHARACTERS
 from inspector.parts.book import PartView
-from inspector.parts.code_options import ERROR, WARN, CodeOptions
+from inspector.parts.code_options import CodeOptions
 
 
 class CodeReader:
