@@ -22,8 +22,7 @@ from inspector.core.clock import utc_now
 from inspector.core.errors import DataError, FrameError
 from inspector.core.stage_items import ModelInput
 from inspector.core.types import Frame
-from inspector.health.check import HealthCheck, has_limits
-from inspector.health.options import HealthOptions
+from inspector.health.check import make_picture_check
 from inspector.processing.preprocess import Preprocess
 from learning.datasets.masks import MaskReader
 from learning.datasets.types import Sample
@@ -93,11 +92,10 @@ class EngineRunner:
         self._settings = settings
         self._masks = masks
         self._inspected = inspected_area(engine.spec)
-        health = None
-        if has_limits(engine.spec):
-            health = HealthCheck(engine.spec, HealthOptions(), live=False, stream=False)
         self._preprocess = Preprocess(
-            engine.spec, check_health=health, allow_aspect=settings.allow_aspect
+            engine.spec,
+            check_health=make_picture_check(engine.spec),
+            allow_aspect=settings.allow_aspect,
         )
         self._reading = reading_for(engine.spec, settings.reading)
         self.unlike: dict[str, bool] = {}

@@ -10,8 +10,7 @@ from inspector.core.arrays import Image, freeze
 from inspector.core.clock import utc_now
 from inspector.core.errors import FrameError
 from inspector.core.types import Frame, Verdict
-from inspector.health.check import HealthCheck, has_limits
-from inspector.health.options import HealthOptions
+from inspector.health.check import make_picture_check
 from inspector.processing.preprocess import Preprocess
 from learning.thresholds.changing import picture_hash
 
@@ -40,13 +39,9 @@ class EngineJudge:
 
     def __init__(self, engine: Engine, *, allow_aspect: bool = False) -> None:
         self._engine = engine
-        spec = engine.spec
-        health = (
-            HealthCheck(spec, HealthOptions(), live=False, stream=False)
-            if has_limits(spec)
-            else None
+        self._preprocess = Preprocess(
+            engine.spec, check_health=make_picture_check(engine.spec), allow_aspect=allow_aspect
         )
-        self._preprocess = Preprocess(spec, check_health=health, allow_aspect=allow_aspect)
         self.warnings = self._preprocess.warnings
 
     def __call__(self, image: Image) -> JudgedPicture:

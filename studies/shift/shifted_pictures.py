@@ -21,8 +21,7 @@ from inspector.core.clock import utc_now
 from inspector.core.errors import DataError
 from inspector.core.stage_items import ModelInput
 from inspector.core.types import Frame
-from inspector.health.check import HealthCheck, has_limits
-from inspector.health.options import HealthOptions
+from inspector.health.check import make_picture_check
 from inspector.processing.preprocess import Preprocess
 from learning.datasets.types import ClassData, Sample
 from learning.normals import spread
@@ -81,11 +80,7 @@ class ShiftedPictures:
         if spec.roi is not None:
             inside = draw_mask(spec.roi, spec.resize.input_hw, spec.resize.crop)
         self._meter = meter_of(spec, inside)
-        health = (
-            HealthCheck(spec, HealthOptions(), live=False, stream=False)
-            if has_limits(spec)
-            else None
-        )
+        health = make_picture_check(spec)
         self._preprocess = Preprocess(spec, check_health=health, allow_aspect=True)
         bank = frozenset(() if spec.left_out is None else spec.left_out.bank)
         prepared = [self._preprocess(_frame(s, image)) for s, _, image in self._images]
