@@ -3,7 +3,6 @@
 import json
 import os
 import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -12,8 +11,14 @@ from inspector.core.clock import utc_ms
 from inspector.core.errors import SinkError
 from inspector.outputs.folder import LOG, SUMMARY
 from inspector.store.database import Store
-from inspector.store.log_rows import Batch, Row, RunFacts, file_row, header_row, read_lines
-from inspector.store.schema import HOUR, VERDICT_SUMS
+from inspector.store.log_rows import RunFacts, file_row, header_row, read_lines
+from inspector.store.log_writer import (
+    load_run,
+    next_number,
+    subtract_counts,
+    write_batch,
+    write_files,
+)
 
 MOST_BYTES: Final = 1 << 20
 """Bytes of a log that one transaction reads, so that other writers need not wait long."""
@@ -22,19 +27,6 @@ OPEN: Final = "open"
 COMPLETE: Final = "complete"
 MISSING: Final = "missing"
 REPLACED: Final = "replaced"
-
-_INSERTS: Final = {
-    "inspections": "INSERT INTO inspections VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-    "defects": "INSERT INTO defects VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-    "parts": "INSERT INTO parts (run, time_ms, part_id, verdict, record, at, check_name, trace) "
-    "VALUES (?,?,?,?,?,?,?,?)",
-    "events": "INSERT INTO events (run, time_ms, type, frame_id, record, at) VALUES (?,?,?,?,?,?)",
-}
-_ADD_COUNTS: Final = (
-    "INSERT INTO counts VALUES (?,?,?,?,?,?) ON CONFLICT (run, hour, is_check) DO UPDATE SET "
-    "passed = passed + excluded.passed, failed = failed + excluded.failed, "
-    "errored = errored + excluded.errored"
-)
 
 
 class LogReader:
@@ -97,11 +89,11 @@ class LogReader:
         with self._store.transaction(sync=False) as db:
             row = db.execute("SELECT offset FROM runs WHERE id = ?", (run.key,)).fetchone()
             if row != (run.offset,):  # another program follows the same log
-                self._run = _load(db, run.run_id, run.source)
+                self._run = load_run(db, run.run_id, run.source)
                 return True
-            batch = read_lines(data, run, _next_number(db), is_last=is_last)
+            batch = read_lines(data, run, next_number(db), is_last=is_last)
             if batch.offset > run.offset:
-                _write(db, run, batch)
+                write_batch(db, run, batch)
         if batch.problem is not None:
             self.note = f"{self.folder / LOG}: {batch.problem}"
         is_moved = batch.offset > run.offset
@@ -141,7 +133,7 @@ class LogReader:
             else:
                 self._end(MISSING, f"{self.folder} is a copy of {other}: it is not read")
                 return False
-            run = _load(db, values["run_id"], values["source"])
+            run = load_run(db, values["run_id"], values["source"])
         self._run = run
         return True
 
@@ -156,7 +148,7 @@ class LogReader:
         size = os.fstat(file.fileno()).st_size
         with self._store.transaction(sync=False) as db:
             offset = _last_common_byte(db, file, run.key, size)
-            _count_lost(db, run, offset)
+            subtract_counts(db, run, offset)
             lost = "number IN (SELECT number FROM inspections WHERE run = ? AND at >= ?)"
             db.execute(f"DELETE FROM defects WHERE {lost}", (run.key, offset))
             for table in ("inspections", "parts", "events"):
@@ -171,7 +163,7 @@ class LogReader:
                 "UPDATE runs SET offset = ?, tail = ?, note = ? WHERE id = ?",
                 (offset, tail, self.note, run.key),
             )
-            self._run = _load(db, run.run_id, run.source)
+            self._run = load_run(db, run.run_id, run.source)
 
     def _complete(self, run: RunFacts) -> None:
         """Reads summary.json, which has the counts and the files since the last checkpoint."""
@@ -195,7 +187,7 @@ class LogReader:
                 "WHERE id = ?",
                 (*row, *counts, run.key),
             )
-            _write_files(db, run, changes)
+            write_files(db, run, changes)
         self._end(COMPLETE, self.note)
 
     def _end(self, state: str, note: str | None) -> None:
@@ -236,69 +228,3 @@ def _last_common_byte(db: sqlite3.Connection, file: BinaryIO, key: int, size: in
             return at + len(line)
     file.seek(0)
     return len(file.readline())
-
-
-def _next_number(db: sqlite3.Connection) -> int:
-    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'inspections'").fetchone()
-    return 1 if row is None else row[0] + 1
-
-
-def _load(db: sqlite3.Connection, run_id: str, source: str) -> RunFacts:
-    row = db.execute(
-        "SELECT id, run_id, source, offset, tail, unit, image_threshold, pixel_threshold, "
-        "(SELECT COALESCE(MAX(frame_id), -1) FROM inspections WHERE run = id) FROM runs "
-        "WHERE run_id = ? AND source = ?",
-        (run_id, source),
-    ).fetchone()
-    return RunFacts(*row)
-
-
-def _write(db: sqlite3.Connection, run: RunFacts, batch: Batch) -> None:
-    db.execute(
-        "UPDATE runs SET offset = ?, tail = ? WHERE id = ?", (batch.offset, batch.tail, run.key)
-    )
-    rows = batch.inspections
-    db.executemany(_ADD_COUNTS, [(run.key, *at, *n) for at, n in batch.counts.items()])
-    for table, insert in _INSERTS.items():
-        values = getattr(batch, table)
-        if table in ("inspections", "parts"):
-            values = _number_traces(db, values)
-        db.executemany(insert, values)
-    if rows:
-        times = [row[3] for row in rows]
-        db.execute(
-            "UPDATE runs SET first_number = COALESCE(first_number, ?1), last_number = ?2, "
-            "first_ms = MIN(COALESCE(first_ms, ?3), ?3), "
-            "last_ms = MAX(COALESCE(last_ms, ?4), ?4) WHERE id = ?5",
-            (rows[0][0], rows[-1][0], min(times), max(times), run.key),
-        )
-    _write_files(db, run, batch.files)
-
-
-def _number_traces(db: sqlite3.Connection, rows: Sequence[Row]) -> list[Row]:
-    """The rows with the number of their trace fields in `traces`. New fields get one."""
-    new = list(dict.fromkeys(row[-1] for row in rows if row[-1] is not None))
-    db.executemany(
-        "INSERT OR IGNORE INTO traces (serial, lot, shift, operator) VALUES (?,?,?,?)", new
-    )
-    query = "SELECT id FROM traces WHERE (serial, lot, shift, operator) = (?,?,?,?)"
-    numbers = {trace: db.execute(query, trace).fetchone()[0] for trace in new}
-    return [(*row[:-1], numbers.get(row[-1])) for row in rows]
-
-
-def _count_lost(db: sqlite3.Connection, run: RunFacts, offset: int) -> None:
-    lost = db.execute(
-        f"SELECT run, {HOUR} AS hour, check_name IS NOT NULL AS is_check, {VERDICT_SUMS} "
-        "FROM inspections WHERE run = ? AND at >= ? GROUP BY hour, is_check",
-        (run.key, offset),
-    ).fetchall()
-    db.executemany(_ADD_COUNTS, [(*row[:3], *(-n for n in row[3:])) for row in lost])
-
-
-def _write_files(
-    db: sqlite3.Connection, run: RunFacts, changes: dict[str, tuple[Any, ...] | None]
-) -> None:
-    removed = [(run.key, path) for path, row in changes.items() if row is None]
-    db.executemany("DELETE FROM files WHERE run = ? AND path = ?", removed)
-    rows = [row for row in changes.values() if row is not None]
-    db.executemany("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?)", rows)
