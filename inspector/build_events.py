@@ -10,7 +10,7 @@ from inspector.build_tracking import make_tracking
 from inspector.config import Config
 from inspector.core.arrays import Image
 from inspector.core.errors import ConfigError, DataError
-from inspector.core.protocols import NamesEarlierFrames, NamesFrames, Source
+from inspector.core.protocols import BeginsLater, NamesEarlierFrames, NamesFrames, Source
 from inspector.core.types import RunInfo
 from inspector.event_stages import EventStages
 from inspector.parts.book import PartBook
@@ -29,7 +29,6 @@ from inspector.parts.rolls import RollStage
 from inspector.parts.stage import PartStage
 from inspector.parts.triggers import TriggerGrouping, TriggerRules, read_triggers
 from inspector.parts.verdict import PartRule
-from inspector.service.source_view import SourceView
 from inspector.tracking.feed_motion import Recorder
 from inspector.tracking.stage import TrackingStage
 
@@ -132,7 +131,7 @@ def _make_grouping(options: PartOptions, book: PartBook, prefix: str, source: So
         return ZoneGrouping(book, prefix, presence, options.frames, options.gap_frames)
     rules = TriggerRules(options.window_s, options.frames, options.timeout_s)
     triggers = () if options.triggers is None else read_triggers(Path(options.triggers))
-    view = source if isinstance(source, SourceView) and source.info.live else None
+    later = source if isinstance(source, BeginsLater) and source.info.live else None
     return TriggerGrouping(
         book,
         prefix,
@@ -140,7 +139,7 @@ def _make_grouping(options: PartOptions, book: PartBook, prefix: str, source: So
         live=source.info.live,
         presence=presence,
         triggers=triggers,
-        began_s=lambda: None if view is None else view.began_s,
+        began_s=lambda: None if later is None else later.began_s,
     )
 
 

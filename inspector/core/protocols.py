@@ -86,6 +86,17 @@ class NamesEarlierFrames(Protocol):
 
 
 @runtime_checkable
+class BeginsLater(Protocol):
+    """A source whose first frames another run may have got. Optional for a source."""
+
+    @property
+    def began_s(self) -> float | None:
+        """Monotonic time from which on this run gets all frames; None before. Any thread may
+        ask."""
+        ...
+
+
+@runtime_checkable
 class ReportsConnection(Protocol):
     """A live source that can lose its connection. Optional for a source."""
 
