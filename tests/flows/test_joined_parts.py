@@ -3,7 +3,6 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +10,12 @@ import pytest
 import yaml
 from flow_rig import write_pictures
 from part_runs import part_picture, read_lines, read_rows, read_summary, run_config
+from waiting import wait_for
 
 from inspector.config import load_config
 from inspector.session import Session
 
 SOURCES = ("left", "right")
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def write_views(folder: Path, name: str, part_ids: list[str], bad: str = "") -> dict[str, Any]:

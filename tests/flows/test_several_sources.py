@@ -4,13 +4,12 @@ import json
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flow_rig import RESULTS, bad_picture, good_picture, write_config, write_pictures
+from waiting import wait_for
 
 from engines.opening import BACKENDS
 from inspector import operator_input
@@ -34,15 +33,6 @@ WEB = {
 
 def read_summary(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "summary.json").read_text())
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def is_balanced(counts: dict[str, int]) -> bool:
@@ -154,7 +144,7 @@ def test_the_exit_code_is_that_of_the_first_failure(
 
     def read_left_first(self: ImageFolderSource) -> Frame | BadFrame | None:
         if self.info.source_id == str(right):
-            assert wait_until((tmp_path / "out" / "left" / "summary.json").exists)
+            wait_for((tmp_path / "out" / "left" / "summary.json").exists, 30)
         return read(self)
 
     monkeypatch.setattr(ImageFolderSource, "read", read_left_first)
@@ -194,9 +184,14 @@ def test_a_signal_stops_all_sources(tmp_path: Path) -> None:
     config = write_config(tmp_path, entries)
     logs = [tmp_path / "out" / name / "inspections.jsonl" for name in ("left", "right")]
 
+    def both_write() -> bool:
+        return all(log.exists() and log.read_bytes().count(b"\n") > 3 for log in logs)
+
     def stop_when_both_write() -> None:
-        wait_until(lambda: all(log.exists() and log.read_bytes().count(b"\n") > 3 for log in logs))
-        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            wait_for(both_write)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
 
     stopper = threading.Thread(target=stop_when_both_write)
     stopper.start()
