@@ -4,7 +4,6 @@ import contextlib
 import json
 import sys
 import threading
-import time
 import urllib.request
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from inspector.machine.registers import STATE_WORDS, StateWord
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from killed_records import durable_broker
-from mqtt_consumer import Consumer
+from mqtt_consumer import Consumer, restart_broker
 
 BROKER_AWAY_S: Final = 2.0
 READ_S: Final = 0.5
@@ -192,13 +191,8 @@ class Receivers:
 
     def _kill(self) -> None:
         while self._kill_s is not None and not self._ended.wait(self._kill_s):
-            starts = self.consumer.starts
-            self.broker.kill()
             self.kills += 1
-            time.sleep(BROKER_AWAY_S)
-            self.broker.start()
-            if not self.consumer.wait_for_start(starts + 1):
-                raise SystemExit("the consumer does not reach the broker")
+            restart_broker(self.broker, self.consumer, BROKER_AWAY_S)
 
 
 @contextlib.contextmanager

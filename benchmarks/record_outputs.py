@@ -27,7 +27,7 @@ from inspector.outputs.kinds import make_outputs
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from killed_records import durable_broker, kill_inspections
 from motion_services import Broker, wait_for
-from mqtt_consumer import Consumer
+from mqtt_consumer import Consumer, restart_broker
 
 PER_S: Final = 1000
 """Records per second: ten times the rate of a fast camera."""
@@ -109,14 +109,8 @@ def send_records(folder: Path, count: int, every_s: float) -> dict[str, Any]:
 
 
 def kill_broker(broker: Broker, consumer: Consumer, every_s: float, ended: threading.Event) -> None:
-    """Kills it only while the consumer is there. Mosquitto confirms before it stores."""
     while not ended.wait(every_s):
-        starts = consumer.starts
-        broker.kill()
-        time.sleep(AWAY_S)
-        broker.start()
-        if not consumer.wait_for_start(starts + 1):
-            raise SystemExit("the consumer does not reach the broker again")
+        restart_broker(broker, consumer, AWAY_S)
 
 
 def make_entry(folder: Path, port: int) -> dict[str, Any]:

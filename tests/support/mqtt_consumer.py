@@ -3,8 +3,11 @@
 import json
 import subprocess
 import threading
+import time
 from pathlib import Path
 from typing import Any
+
+from motion_services import Broker
 
 DURABLE = ("persistence true", "queue_qos0_messages true", "max_queued_messages 0")
 """Settings of a broker that remembers a consumer which is away."""
@@ -73,6 +76,16 @@ class Consumer:
         with self.changed:
             self.messages.append((message.topic, json.loads(message.payload)))
             self.changed.notify_all()
+
+
+def restart_broker(broker: Broker, consumer: Consumer, away_s: float) -> None:
+    """Kills the broker, and starts it again after away_s. It returns when the consumer is there:
+    Mosquitto confirms before it stores, so a kill before that would lose records."""
+    starts = consumer.starts
+    broker.kill()
+    time.sleep(away_s)
+    broker.start()
+    assert consumer.wait_for_start(starts + 1), "the consumer does not reach the broker"
 
 
 def make_certificate(folder: Path, name: str) -> tuple[str, str]:
