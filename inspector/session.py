@@ -265,6 +265,7 @@ class Session:
                 self._operator.apply_signals(self)
                 self._notice.inspecting(self._running, stopping=self._operator.stopping)
                 self._operator.poll_window(self)
+            self._states.turn()  # what follows, such as a report, takes time
         finally:
             progress.close()
 

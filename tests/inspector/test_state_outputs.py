@@ -91,12 +91,24 @@ def test_a_run_shows_each_frame(tmp_path: Path, made: list[RecordingOutput]) -> 
     assert run(tmp_path, OF_FILE | {"verdict.image_threshold": 9}) == 0
     output = made[0]
     assert [state.heartbeat for state in output.shown] == list(range(1, FRAMES + 1))
-    first = output.shown[0]
-    assert (first.signal, first.verdict, first.frame_id) == (Signal.PASS, Verdict.PASS, 0)
+    # The first frames can be judged before the board knows that they are captured.
+    passed = next(state for state in output.shown if state.signal is Signal.PASS)
+    assert (passed.verdict, passed.frame_id) == (Verdict.PASS, passed.heartbeat - 1)
     state = output.state()
     assert (state.signal, state.sequence, state.verdict) == (Signal.NOT_READY, FRAMES, None)
     assert output.is_stopped
     assert not output.controls.counts()[0].waiting
+
+
+def test_a_run_is_not_ready_while_its_report_is_written(
+    tmp_path: Path, made: list[RecordingOutput], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signals: list[Signal] = []
+    monkeypatch.setattr(
+        "inspector.session.write_session_report", lambda *_: signals.append(made[0].state().signal)
+    )
+    run(tmp_path, OF_FILE | {"report.enabled": True, "verdict.image_threshold": 9})
+    assert signals == [Signal.NOT_READY]
 
 
 def test_a_run_with_parts_shows_each_part(tmp_path: Path, made: list[RecordingOutput]) -> None:
