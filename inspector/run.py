@@ -1,19 +1,27 @@
 """Holds the run of one source, its result, and the content of its summary."""
 
+import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 from loguru import logger
 
 from inspector.core.clock import utc_now
-from inspector.core.errors import InspectorError, SourceError, StageError, UnjudgedError
+from inspector.core.errors import (
+    InspectorError,
+    SinkError,
+    SourceError,
+    StageError,
+    UnjudgedError,
+)
 from inspector.core.events import Event
 from inspector.core.memory import peak_memory_mb
 from inspector.core.protocols import SoftwareTrigger, Source
 from inspector.core.secrets import mask_secrets
 from inspector.core.types import RunInfo
+from inspector.early_signals import INTERRUPTED
 from inspector.event_stages import EventStages
 from inspector.health.condition_log import ConditionLog
 from inspector.measure.defect_summary import DefectSummary
@@ -25,6 +33,9 @@ from inspector.report.roll_map_sink import RollMapSink
 from inspector.run_evidence import RunEvidence
 from inspector.service.disk_guard import DiskGuard
 from inspector.tracking.stage import TrackingStage
+
+ANOMALY: Final = 3
+"""Exit code with fail_on_anomaly."""
 
 
 def summarize_ledger(tracking: TrackingStage | None) -> dict[str, Any] | None:
@@ -182,6 +193,37 @@ class RunOutcome:
         elif several:
             end = "; the other sources continue" if others else ""
             logger.error("source {} failed: {}{}", name, self.sentence, end)
+
+
+def end_run(
+    run: Run,
+    reason: InspectorError | None,
+    signals: Sequence[int],
+    *,
+    stopped: bool,
+    fail_on_anomaly: bool,
+) -> RunOutcome:
+    """Ends a run: finds its error and exit code, and writes its summary. reason: the error that
+    ends it. signals: numbers of those that came. stopped: whether its session was stopped."""
+    error = run.finish(reason)
+    run.events.end()
+    stats = run.pipeline.stats
+    code, status = 0, "stopped" if stopped or signals else "finished"
+    if error is not None:
+        code, status = error.exit_code, "failed"
+    elif signal.SIGINT in signals or (len(signals) > 1 and stats.dropped_abort):
+        code = INTERRUPTED
+    elif fail_on_anomaly and run.has_anomaly:
+        code = ANOMALY
+    outcome = RunOutcome(run, status, code, error)
+    if run.pipeline.reporting:
+        try:
+            run.write_summary(status, code, outcome.sentence)
+        except SinkError as exc:
+            logger.error("there is no summary of {}: {}", stats.equation(), exc)
+            if error is None:
+                return RunOutcome(run, "failed", exc.exit_code, exc)
+    return outcome
 
 
 def error_text(error: InspectorError | None) -> str | None:

@@ -1,6 +1,5 @@
 """Runs each source of a configuration once, from its first frame to its results."""
 
-import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,13 +13,13 @@ from inspector.console import ProgressBar
 from inspector.core.errors import InspectorError, SinkError
 from inspector.core.trace import UNTRACED, TraceFields
 from inspector.core.types import SINGLE
-from inspector.early_signals import INTERRUPTED, EarlySignals
+from inspector.early_signals import EarlySignals
 from inspector.machine.controls import TriggerMessage
 from inspector.operator_input import OperatorInput
 from inspector.outputs.run_folder import remove_empty
 from inspector.part_triggers import announce_part, receive_triggers
 from inspector.pipeline.reporter import Observer
-from inspector.run import Run, RunOutcome
+from inspector.run import ANOMALY, Run, RunOutcome, end_run
 from inspector.run_link import FIRST, OpenSource, RunLink
 from inspector.service.notify import Notifier
 from inspector.session_notice import REPORT, SessionNotice
@@ -29,8 +28,6 @@ from inspector.session_summary import SessionSummary, find_joiner
 from inspector.state_outputs import NO_STATES, StateOutputs
 from inspector.triggers.gate import TriggerGate
 from inspector.triggers.message import make_message
-
-ANOMALY: Final = 3
 
 _DRAIN_POLL_S: Final = 0.2
 
@@ -276,26 +273,12 @@ class Session:
             self.abort()
 
     def _end(self, run: Run, reason: InspectorError | None = None) -> RunOutcome:
-        """Ends one source: finds its error and exit code, and writes its summary. reason: the error
-        of the session that ends it."""
-        error = run.finish(reason)
-        run.events.end()
-        stats, signals = run.pipeline.stats, self._operator.signals
-        code, status = 0, "stopped" if self._stopped or signals else "finished"
-        if error is not None:
-            code, status = error.exit_code, "failed"
-        elif signal.SIGINT in signals or (len(signals) > 1 and stats.dropped_abort):
-            code = INTERRUPTED
-        elif self._config.fail_on_anomaly and run.has_anomaly:
-            code = ANOMALY
-        result = RunOutcome(run, status, code, error)
-        if run.pipeline.reporting:
-            try:
-                run.write_summary(status, code, result.sentence)
-            except SinkError as exc:
-                logger.error("there is no summary of {}: {}", stats.equation(), exc)
-                if error is None:
-                    result = RunOutcome(run, "failed", exc.exit_code, exc)
+        """Ends one source. reason: the error of the session that ends it."""
+        result = end_run(
+            *(run, reason, self._operator.signals),
+            stopped=self._stopped,
+            fail_on_anomaly=self._config.fail_on_anomaly,
+        )
         if result.error is not reason or reason is None:
             several = self._summary is not None
             result.log(several=several, others=several and len(self._running) > 1)
