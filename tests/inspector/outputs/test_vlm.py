@@ -20,13 +20,12 @@ from inspector.core.types import Inspection
 from inspector.core.web_place import WebPlace
 from inspector.explain.explainer import Explainer
 from inspector.explain.options import ExplainOptions, VlmOptions
-from inspector.outputs.chat_client import MOST_BYTES, ChatClient
+from inspector.outputs.chat_client import MOST_BYTES
 from inspector.outputs.sender import RefusedError
 from inspector.outputs.vlm import GREY, MOST_LETTERS, VlmOutput, check_answer, mask_outside
 from inspector.render.close_up import cut_out
 
 PICTURE = FlatPicture()
-LIMIT_S = 0.3
 
 
 @pytest.fixture(autouse=True)
@@ -184,15 +183,6 @@ def test_questions_to_a_server_that_is_away_wait(
     assert output.counts()["waiting"] == 2
 
 
-@pytest.mark.parametrize("mode", ["stalls", "trickles"])
-def test_an_answer_that_takes_too_long_is_given_up(server: ChatServer, mode: str) -> None:
-    setattr(server, mode, True)
-    with pytest.raises(TimeoutError, match=r"no complete answer within 0\.3 s"):
-        ChatClient(server.url, None, LIMIT_S).ask({"model": "m"})
-    setattr(server, mode, False)
-    assert json.loads(ChatClient(server.url, None, 5.0).ask({})) == GOOD
-
-
 def test_the_end_of_the_run_does_not_wait_for_a_server_that_stalls(
     server: ChatServer, tmp_path: Path, failing: Inspection
 ) -> None:
@@ -239,12 +229,6 @@ def test_an_answer_of_another_form_is_refused_once_and_the_run_goes_on(
     for line in lines:
         assert (line["kind"], line["description"]) == (None, None)
         assert "answer" in line["error"] or "description" in line["error"]
-
-
-def test_a_body_that_is_shorter_than_announced_is_asked_for_again(server: ChatServer) -> None:
-    server.length = 100_000
-    with pytest.raises(OSError, match="the answer ends early"):
-        ChatClient(server.url, None, LIMIT_S).ask({})
 
 
 def test_a_question_that_the_server_refuses_is_not_sent_again(
