@@ -1,7 +1,6 @@
 """GenICam cameras: Aravis against its simulated GigE Vision camera, over the loopback."""
 
 import contextlib
-import re
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -15,8 +14,6 @@ from motion_services import wait_for
 from inspector.core.clock import now_ns
 from inspector.core.errors import SourceError
 from inspector.core.types import BadFrame, Cause, Frame
-from inspector.sources.genicam import pixels
-from inspector.sources.genicam.aravis import load_aravis
 from inspector.sources.genicam.source import GenicamSource, open_genicam
 from inspector.sources.options import CameraSettings, GenicamOptions
 from inspector.sources.reconnect import Backoff
@@ -163,21 +160,6 @@ def test_the_formats_of_the_simulated_camera(camera, pixel_format, keys):
         for frame in read(source, 3):
             assert isinstance(frame, Frame)
             assert frame.image.shape == (48, 64, 3)
-
-
-def test_the_codes_of_the_formats_are_those_of_aravis():
-    """Aravis has no constants for Mono10p and Mono12p."""
-    aravis = load_aravis()
-    compared = 0
-    for code, name in pixels._CODES.items():
-        colours, bits, packing = re.fullmatch(r"(\D+)(\d+)(\D*)", name).groups()
-        ending = "_PACKED" if packing == "Packed" or colours in ("RGB", "BGR") else packing.upper()
-        colours = colours.upper().replace("BAYER", "BAYER_")
-        value = getattr(aravis, f"PIXEL_FORMAT_{colours}_{bits}{ending}", None)
-        if not name.startswith("Mono1") or packing != "p":
-            assert value == code, name
-            compared += 1
-    assert compared == len(pixels._CODES) - 2
 
 
 def test_a_software_trigger_takes_one_picture(camera):

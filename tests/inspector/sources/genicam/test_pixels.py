@@ -1,9 +1,13 @@
 """Every pixel format of GenICam cameras against known pictures."""
 
+import re
+
 import numpy as np
 import pytest
 
 from inspector.core.errors import DataError
+from inspector.sources.genicam import pixels
+from inspector.sources.genicam.aravis import load_aravis
 from inspector.sources.genicam.pixels import PixelFormat, find_format, list_formats, to_bgr
 
 RED, GREEN, BLUE = 200, 120, 40
@@ -113,3 +117,19 @@ def test_a_code_gives_the_parts_of_the_name() -> None:
     for name, code in CODES.items():
         assert find_format(code) == format_of(name)
     assert find_format(0x02180099) is None
+
+
+@pytest.mark.services
+def test_the_codes_of_the_formats_are_those_of_aravis():
+    """Aravis has no constants for Mono10p and Mono12p."""
+    aravis = load_aravis()
+    compared = 0
+    for code, name in pixels._CODES.items():
+        colours, bits, packing = re.fullmatch(r"(\D+)(\d+)(\D*)", name).groups()
+        ending = "_PACKED" if packing == "Packed" or colours in ("RGB", "BGR") else packing.upper()
+        colours = colours.upper().replace("BAYER", "BAYER_")
+        value = getattr(aravis, f"PIXEL_FORMAT_{colours}_{bits}{ending}", None)
+        if not name.startswith("Mono1") or packing != "p":
+            assert value == code, name
+            compared += 1
+    assert compared == len(pixels._CODES) - 2
