@@ -5,6 +5,7 @@ from typing import Any, Final, Protocol
 
 from inspector.config import Config
 from inspector.core.errors import ConfigError
+from inspector.core.kinds import has_kind
 from inspector.core.lazy import load_entry
 from inspector.core.protocols import CountsMissing, ReportsConnection
 from inspector.core.secrets import insert_secrets
@@ -47,7 +48,7 @@ class StateOutputs:
         self._has_joined = len(sources) > 1
         self._entries: list[tuple[str, StateOptions]] = []
         for number, entry in enumerate(entries):
-            if entry.get("kind") in STATE_OUTPUTS:
+            if has_kind(entry, STATE_OUTPUTS):
                 key = f"outputs[{number}]"
                 self._entries.append((key, read_options(insert_secrets(entry, key), key)))
         if self._entries and self._has_joined and JOINED in sources:

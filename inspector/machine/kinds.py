@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Protocol
 
 from inspector.core.errors import ConfigError
-from inspector.core.lazy import load_entry
-from inspector.core.schema import Between, build
+from inspector.core.kinds import load_kind
+from inspector.core.schema import Between
 from inspector.machine.board import StateBoard
 from inspector.machine.controls import Controls
 
@@ -54,9 +54,7 @@ class StateOutput(Protocol):
 
 def read_options(entry: Mapping[str, Any], key: str) -> StateOptions:
     """The options of an entry whose kind is in STATE_OUTPUTS. Raises ConfigError."""
-    options: StateOptions = build(
-        load_entry(STATE_OUTPUTS[entry["kind"]]).Options, dict(entry), ConfigError, key
-    )
+    options: StateOptions = load_kind(entry, STATE_OUTPUTS, key)[1]
     return options
 
 

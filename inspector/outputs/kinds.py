@@ -5,8 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from inspector.core.errors import ConfigError
-from inspector.core.lazy import load_entry
-from inspector.core.schema import build, shown
+from inspector.core.kinds import has_kind, load_kind
 from inspector.outputs.lines import RecordLines
 from inspector.outputs.queued import QueuedOutput
 from inspector.outputs.sender import LONGEST_END_S, QueueOptions
@@ -40,7 +39,7 @@ def make_outputs(
     outputs: list[QueuedOutput] = []
     for number, entry in enumerate(entries):
         path = f"outputs[{number}]"
-        if entry.get("kind") in other_kinds:
+        if has_kind(entry, other_kinds):
             continue
         output = _make_output(entry, path, source, lines, other_kinds)
         if output.name in {other.name for other in outputs}:
@@ -58,15 +57,8 @@ def _make_output(
     lines: RecordLines | None,
     other_kinds: Collection[str],
 ) -> QueuedOutput:
-    kind = entry.get("kind")
-    if not isinstance(kind, str) or kind not in OUTPUTS:
-        known = ", ".join([*OUTPUTS, *other_kinds])
-        raise ConfigError(
-            f"{path}.kind must be a known kind of output ({known}), not {shown(kind)}"
-        )
-    sender_class = load_entry(OUTPUTS[kind])
-    options = build(sender_class.Options, dict(entry), ConfigError, path)
-    title = kind if options.name is None else options.name
+    sender_class, options = load_kind(entry, OUTPUTS, path, others=other_kinds)
+    title = options.kind if options.name is None else options.name
     if not _NAME.fullmatch(title):
         raise ConfigError(
             f"{path}.name must be 1 to 64 letters, digits, - or _ and begin with a letter or "

@@ -8,6 +8,7 @@ from typing import Any, Final
 from inspector.config import Config, make_config, merge_values, split_sources
 from inspector.config.checks import check_keys
 from inspector.core.errors import ConfigError
+from inspector.core.kinds import has_kind
 from inspector.core.types import SINGLE, RunInfo
 from inspector.machine.kinds import STATE_OUTPUTS
 from inspector.outputs.run_folder import is_pattern
@@ -205,7 +206,7 @@ def _plain(config: Config) -> dict[str, Any]:
 def _state_entries(config: Config) -> list[tuple[int, dict[str, Any]]]:
     """With their numbers, which are in messages. Runs share these outputs."""
     entries = enumerate(config.outputs)
-    return [(number, entry) for number, entry in entries if entry.get("kind") in STATE_OUTPUTS]
+    return [(number, entry) for number, entry in entries if has_kind(entry, STATE_OUTPUTS)]
 
 
 def _is_changeable(key: str) -> bool:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from inspector.core.errors import ConfigError
-from inspector.core.lazy import load_entry
-from inspector.core.schema import build, shown
+from inspector.core.kinds import load_kind
 from inspector.triggers.gate import TriggerGate
 
 RECEIVERS: Final = {
@@ -44,7 +43,9 @@ class TriggerReceivers:
         self.receivers: list[Receiver] = []
         try:
             for number, entry in enumerate(entries):
-                self.receivers.append(_make_receiver(entry, gate, f"triggers[{number}]"))
+                key = f"triggers[{number}]"
+                receiver_class, options = load_kind(entry, RECEIVERS, key)
+                self.receivers.append(receiver_class(options, gate, key))
         except ConfigError:
             self.stop()
             raise
@@ -56,14 +57,3 @@ class TriggerReceivers:
         for receiver in self.receivers:
             receiver.stop()
         self._gate.log_counts()
-
-
-def _make_receiver(entry: Mapping[str, Any], gate: TriggerGate, key: str) -> Receiver:
-    kind = entry.get("kind")
-    if not isinstance(kind, str) or kind not in RECEIVERS:
-        known = ", ".join(RECEIVERS)
-        raise ConfigError(f"{key}.kind must be one of {known}, not {shown(kind)}")
-    receiver_class = load_entry(RECEIVERS[kind])
-    options = build(receiver_class.Options, dict(entry), ConfigError, key)
-    receiver: Receiver = receiver_class(options, gate, key)
-    return receiver

@@ -138,5 +138,5 @@ def test_an_unknown_output_is_refused_before_anything_runs(
     source = make_source(tmp_path / "pictures", 3)
     config = write_config(tmp_path, source=source, outputs=[{"kind": "fax", "name": "office"}])
     assert main(["--config", str(config)]) == 2
-    assert "outputs[0].kind must be a known kind of output" in capsys.readouterr().err
+    assert "outputs[0].kind must be one of mqtt, webhook" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from inspector.core.errors import ConfigError
-from inspector.core.lazy import load_entry
-from inspector.core.schema import build, shown
+from inspector.core.kinds import load_kind
 from inspector.store.database import Store
 
 SELECTORS: Final = {
@@ -44,20 +43,11 @@ def make_selectors(entries: Sequence[Mapping[str, Any]], store: Store) -> list[S
     selectors: list[Selector] = []
     try:
         for number, entry in enumerate(entries):
-            selectors.append(_make_selector(entry, store, f"recipes.select[{number}]"))
+            key = f"recipes.select[{number}]"
+            selector_class, options = load_kind(entry, SELECTORS, key)
+            selectors.append(selector_class(options, store, key))
     except ConfigError:
         for selector in selectors:
             selector.stop()
         raise
     return selectors
-
-
-def _make_selector(entry: Mapping[str, Any], store: Store, key: str) -> Selector:
-    kind = entry.get("kind")
-    if not isinstance(kind, str) or kind not in SELECTORS:
-        known = ", ".join(SELECTORS)
-        raise ConfigError(f"{key}.kind must be one of {known}, not {shown(kind)}")
-    selector_class = load_entry(SELECTORS[kind])
-    options = build(selector_class.Options, dict(entry), ConfigError, key)
-    selector: Selector = selector_class(options, store, key)
-    return selector

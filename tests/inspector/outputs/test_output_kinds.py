@@ -66,9 +66,9 @@ def test_each_output_and_each_source_has_a_separate_outbox(tmp_path: Path) -> No
     [
         (
             {"kind": "fax"},
-            r"outputs\[0\]\.kind must be a known kind of output \(lines\), not 'fax'",
+            r"outputs\[0\]\.kind must be one of lines, not 'fax'",
         ),
-        ({"kind": None}, r"outputs\[0\]\.kind must be a known kind"),
+        ({"kind": None}, r"outputs\[0\]\.kind must be one of lines"),
         ({"prot": 1}, r"unknown key outputs\[0\]\.prot; known keys here: kind, name, only_fail"),
         ({"port": 0}, r"outputs\[0\]\.port must lie between 1 and 65535, not 0"),
         ({"name": "../up"}, r"outputs\[0\]\.name must be 1 to 64 letters"),
