@@ -10,7 +10,7 @@ from inspector.core.channel import END, Channel
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import InspectorError, StageError, UnjudgedError
 from inspector.core.protocols import CountsMissing, EventStage, Source
-from inspector.core.types import Inspection, RunInfo
+from inspector.core.types import RunInfo
 from inspector.pipeline.announcer import LATE_STAGE, Announcer
 from inspector.pipeline.drops import Drops
 from inspector.pipeline.error_streak import ErrorStreak
@@ -269,8 +269,7 @@ class Pipeline:
         self._reporter.open()
         self.reporting = True
         self._ready["output"].set()
-        error = self._report_all()
-        if error is not None:
+        if (error := self._report_all()) is not None:
             self._fail(error)  # before an error of the flush
         self._watchdog.begin("output", ())
         self._reporter.flush()
@@ -288,18 +287,14 @@ class Pipeline:
     def _report_all(self) -> UnjudgedError | None:
         """Reports until the channel ends. Returns an error after too many ERROR frames in a row."""
         while (ticket := self._reporter.take(self._measured, self._watchdog)) is not END:
+            start_ns = self._watchdog.begin("output", [ticket.frame.frame_id])
             try:
-                inspection = self._report(ticket)
+                inspection = self._reporter.report(ticket)
+                self._watchdog.end("output")
+                self.stats.count_inspection(inspection, output_ms=ms_since(start_ns))
             except BaseException:
                 self.stats.count_aborted(1)
                 raise
             if (error := self._streak.add(inspection)) is not None:
                 return error
         return None
-
-    def _report(self, ticket: Ticket) -> Inspection:
-        start_ns = self._watchdog.begin("output", [ticket.frame.frame_id])
-        inspection = self._reporter.report(ticket)
-        self._watchdog.end("output")
-        self.stats.count_inspection(inspection, output_ms=ms_since(start_ns))
-        return inspection
