@@ -42,7 +42,7 @@ class ModbusPoller:
     """
 
     def __init__(self, address: ModbusAddress, words: int, key: str, on_words: OnWords) -> None:
-        self._modbus = _load_client(key)
+        self._modbus = load_pymodbus(key)
         self._address, self._words, self._key = address, words, key
         self._on_words = on_words
         self._client = self._modbus.client.ModbusTcpClient(
@@ -100,9 +100,10 @@ class ModbusPoller:
         self._on_words((before_s + after_s) / 2, words)
 
 
-def _load_client(key: str) -> Any:
-    """The module pymodbus with its client and its exceptions. Its messages are not printed, because
-    the thread logs every failure."""
+def load_pymodbus(key: str) -> Any:
+    """The package pymodbus with its client and its exceptions. Its messages are not printed: the
+    program logs every failure, and rubbish from a client would fill the log. Raises ConfigError
+    without it; key: of the section in the configuration."""
     try:
         import pymodbus
         import pymodbus.client

@@ -1,12 +1,12 @@
 """Shows the stations to a PLC by Modbus TCP, and takes its triggers (extra `modbus`)."""
 
-import logging
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any, ClassVar, Final
 
+from inspector.connections.modbus import load_pymodbus
 from inspector.core.clock import now_ns
 from inspector.core.errors import ConfigError
 from inspector.core.schema import Between, OneOf
@@ -101,7 +101,7 @@ class ModbusServer:
     def __init__(
         self, options: ModbusServerOptions, board: StateBoard, key: str, controls: Controls
     ) -> None:
-        _check_library(key)
+        load_pymodbus(key)
         units = read_units(options.units, board, key)
         self._stations = {
             name: PlcStation(name, options, board, key, controls) for name in units.values()
@@ -153,15 +153,6 @@ def read_units(units: Mapping[Any, Any], board: StateBoard, key: str) -> dict[in
     if len(set(stations.values())) < len(stations):
         raise ConfigError(f"{key}.units has a station twice")
     return stations
-
-
-def _check_library(key: str) -> None:
-    """The messages of the library are not printed: rubbish from a client would fill the log."""
-    try:
-        import pymodbus.server  # noqa: F401
-    except ModuleNotFoundError as exc:
-        raise ConfigError(f"{key} needs pymodbus: pip install '.[modbus]'") from exc
-    logging.getLogger("pymodbus").addHandler(logging.NullHandler())
 
 
 def _make_device(unit: int, registers: StationRegisters) -> Any:
