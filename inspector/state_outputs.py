@@ -11,7 +11,13 @@ from inspector.core.secrets import insert_secrets
 from inspector.core.types import SINGLE, RunInfo
 from inspector.machine.board import FRAMES, JOINED_PARTS, PARTS, StateBoard
 from inspector.machine.controls import SourceCounts, TriggerMessage
-from inspector.machine.kinds import STATE_OUTPUTS, StateOptions, StateOutput, read_options
+from inspector.machine.kinds import (
+    STATE_OUTPUTS,
+    StateOptions,
+    StateOutput,
+    read_options,
+    shows_state,
+)
 from inspector.machine.link import BoardLink
 from inspector.machine.state import JOINED
 from inspector.outputs.queued import QueuedOutput
@@ -47,7 +53,7 @@ class StateOutputs:
         self._has_joined = len(sources) > 1
         self._entries: list[tuple[str, StateOptions]] = []
         for number, entry in enumerate(entries):
-            if entry.get("kind") in STATE_OUTPUTS:
+            if shows_state(entry):
                 key = f"outputs[{number}]"
                 self._entries.append((key, read_options(insert_secrets(entry, key), key)))
         if self._entries and self._has_joined and JOINED in sources:

@@ -50,6 +50,12 @@ class StateOutput(Protocol):
         ...
 
 
+def shows_state(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry of the list `outputs` is a state output."""
+    kind = entry.get("kind")  # what is no text is refused with the entries that send records
+    return isinstance(kind, str) and kind in STATE_OUTPUTS
+
+
 def read_options(entry: Mapping[str, Any], key: str) -> StateOptions:
     """The options of an entry whose kind is in STATE_OUTPUTS. Raises ConfigError."""
     options: StateOptions = build(

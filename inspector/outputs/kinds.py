@@ -40,7 +40,7 @@ def make_outputs(
     outputs: list[QueuedOutput] = []
     for number, entry in enumerate(entries):
         path = f"outputs[{number}]"
-        if entry.get("kind") in other_kinds:
+        if entry.get("kind") in tuple(other_kinds):  # a kind that is no text may be unhashable
             continue
         output = _make_output(entry, path, source, lines, other_kinds)
         if output.name in {other.name for other in outputs}:

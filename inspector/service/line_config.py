@@ -9,7 +9,7 @@ from inspector.config import Config, make_config, merge_values, split_sources
 from inspector.config.checks import check_keys
 from inspector.core.errors import ConfigError
 from inspector.core.types import SINGLE, RunInfo
-from inspector.machine.kinds import STATE_OUTPUTS
+from inspector.machine.kinds import shows_state
 from inspector.outputs.run_folder import is_pattern
 from inspector.part_triggers import check_takers
 from inspector.parts.options import BY_FRAME, PartOptions
@@ -205,7 +205,7 @@ def _plain(config: Config) -> dict[str, Any]:
 def _state_entries(config: Config) -> list[tuple[int, dict[str, Any]]]:
     """With their numbers, which are in messages. Runs share these outputs."""
     entries = enumerate(config.outputs)
-    return [(number, entry) for number, entry in entries if entry.get("kind") in STATE_OUTPUTS]
+    return [(number, entry) for number, entry in entries if shows_state(entry)]
 
 
 def _is_changeable(key: str) -> bool:

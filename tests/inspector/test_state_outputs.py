@@ -235,6 +235,7 @@ def test_an_output_that_cannot_open_closes_everything(
         ({"kind": "recording"}, r"missing key outputs\[0\].expiry_ms"),
         ({**STATE, "expiry_ms": 0}, r"outputs\[0\].expiry_ms must lie between 1"),
         ({**STATE, "speed": 1}, r"unknown key outputs\[0\].speed"),
+        ({"kind": ["command"]}, r"outputs\[0\].kind must be a known kind .*not \['command'\]"),
         ({"kind": "no_kind"}, r"outputs\[0\].kind must be a known kind .*mqtt_state"),
     ],
 )
