@@ -1,5 +1,6 @@
 """Holds the parts that one source sees, from their first frame to their last."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from inspector.core.trace import UNTRACED, TraceFields
@@ -13,12 +14,14 @@ class PartView:
     expected: number of frames that it must have; None: any number. all_needed: whether each dropped
     frame was needed, because each one shows another view. tally: its frames. is_cut: whether the
     run began or ended while the part was in front of the camera. trace: as far as it is known.
+    key: the same in all sources, and different for each part, although a part_id may come again.
     code: text of the code on it, looked for in code_tries frames. code_error: why the part is ERROR
     because of its code; None if it is not.
     """
 
     part_id: str
     source: str
+    key: Hashable
     expected: int | None = None
     all_needed: bool = False
     tally: Tally = field(default_factory=Tally)
@@ -47,12 +50,8 @@ class PartBook:
         self._source = source
         self.continues = continues
         self._has_cut = False
-        self._open: dict[str, PartView] = {}
+        self._open: dict[Hashable, PartView] = {}
         self._closed: list[PartView] = []
-
-    @property
-    def open_parts(self) -> tuple[str, ...]:
-        return tuple(self._open)
 
     def begin(
         self,
@@ -61,18 +60,21 @@ class PartBook:
         *,
         all_needed: bool = False,
         is_cut: bool = False,
+        key: Hashable = None,
     ) -> PartView:
-        """The open part with this id. It is new if there is none. is_cut: see PartView."""
-        view = self._open.get(part_id)
+        """The open part with this key; None: the part_id. It is new if there is none. is_cut: see
+        PartView."""
+        key = part_id if key is None else key
+        view = self._open.get(key)
         if view is None:
             is_cut = is_cut or (self._has_cut and not all_needed)
-            view = PartView(part_id, self._source, expected, all_needed, is_cut=is_cut)
-            self._open[part_id] = view
+            view = PartView(part_id, self._source, key, expected, all_needed, is_cut=is_cut)
+            self._open[key] = view
         return view
 
-    def close(self, part_id: str) -> None:
+    def close(self, key: Hashable) -> None:
         """Ends the part. Does nothing if it is not open."""
-        view = self._open.pop(part_id, None)
+        view = self._open.pop(key, None)
         if view is not None:
             self._closed.append(view)
 
@@ -84,8 +86,8 @@ class PartBook:
             view.is_cut = view.is_cut or not view.all_needed
 
     def close_all(self) -> None:
-        for part_id in self.open_parts:
-            self.close(part_id)
+        for key in tuple(self._open):
+            self.close(key)
 
     def take(self) -> list[PartView]:
         closed, self._closed = self._closed, []

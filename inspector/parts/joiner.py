@@ -1,7 +1,7 @@
 """Joins what the sources saw of a part to one verdict, and counts the parts."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final
@@ -31,7 +31,8 @@ class _Waiting:
 
 
 class PartJoiner:
-    """Gives one verdict per part over all sources. Every source uses it on its own thread.
+    """Gives one verdict per part over all sources, by the keys of the views. Every source uses it
+    on its own thread.
 
     sources: those that can see each part. timeout_s: after this time a part that a live source saw
     no longer waits for the others; otherwise it waits until they have ended. totals: of all parts
@@ -41,8 +42,8 @@ class PartJoiner:
     def __init__(self, sources: Sequence[str], rule: PartRule, *, timeout_s: float) -> None:
         self._sources, self._rule, self._timeout_s = tuple(sources), rule, timeout_s
         self._lock = Lock()
-        self._waiting: dict[str, _Waiting] = {}
-        self._late: dict[str, set[str]] = {}
+        self._waiting: dict[Hashable, _Waiting] = {}
+        self._late: dict[Hashable, set[str]] = {}
         self._ended: set[str] = set()
         self._ready: list[Part] = []
         self.totals = PartTotals()
@@ -61,9 +62,9 @@ class PartJoiner:
             for view in views:
                 self._add(view, now_s if live else math.inf)
             limit_s = now_s - self._timeout_s
-            late = [name for name, part in self._waiting.items() if part.since_s <= limit_s]
-            for part_id in late:
-                self._complete(part_id)
+            late = [key for key, part in self._waiting.items() if part.since_s <= limit_s]
+            for key in late:
+                self._complete(key)
             ready, self._ready = self._ready, []
         return ready
 
@@ -76,8 +77,8 @@ class PartJoiner:
             if source in self._ended:
                 return False
             self._ended.add(source)
-            for part_id in [name for name, part in self._waiting.items() if self._is_done(part)]:
-                self._complete(part_id)
+            for key in [key for key, part in self._waiting.items() if self._is_done(part)]:
+                self._complete(key)
             return len(self._ended) == len(self._sources)
 
     def summary(self) -> dict[str, Any]:
@@ -93,15 +94,15 @@ class PartJoiner:
                 view.source,
             )
             return
-        part = self._waiting.setdefault(view.part_id, _Waiting())
+        part = self._waiting.setdefault(view.key, _Waiting())
         part.since_s = min(part.since_s, now_s)
         part.views.setdefault(view.source, []).append(view)
         if self._is_done(part):
-            self._complete(view.part_id)
+            self._complete(view.key)
 
     def _is_late(self, view: PartView) -> bool:
         """Whether the part was completed without this source."""
-        missing = self._late.get(view.part_id, set())
+        missing = self._late.get(view.key, set())
         if view.source not in missing:
             return False
         missing.remove(view.source)
@@ -110,21 +111,21 @@ class PartJoiner:
     def _is_done(self, part: _Waiting) -> bool:
         return all(name in part.views or name in self._ended for name in self._sources)
 
-    def _complete(self, part_id: str) -> None:
-        views = self._waiting.pop(part_id).views
+    def _complete(self, key: Hashable) -> None:
+        views = self._waiting.pop(key).views
         missing = [name for name in self._sources if name not in views]
         if silent := set(missing) - self._ended:
-            self._late[part_id] = silent
+            self._late[key] = silent
             if len(self._late) > REMEMBERED:
                 del self._late[next(iter(self._late))]
         in_order = [view for name in self._sources for view in views.get(name, ())]
-        part = self._make_part(part_id, in_order, missing)
+        part = self._make_part(in_order, missing)
         self.totals.add(part)
         if self.on_part is not None:
             self.on_part(part)
         self._ready.append(part)
 
-    def _make_part(self, part_id: str, views: Sequence[PartView], missing: Sequence[str]) -> Part:
+    def _make_part(self, views: Sequence[PartView], missing: Sequence[str]) -> Part:
         verdict, problem = judge_part(self._rule, views, missing)
         tallies = [view.tally for view in views]
         first = tallies[0] if len(self._sources) == 1 else None
@@ -136,7 +137,7 @@ class PartJoiner:
             wall_time_utc=max((facts.wall_time_utc for facts in newest), default=utc_now()),
             frame_id=None if latest is None else latest.frame_id,
             captured_ns=None if latest is None else latest.captured_ns,
-            part_id=part_id,
+            part_id=views[0].part_id,
             trace=_join_traces(views),
             verdict=verdict,
             rule=self._rule.name,

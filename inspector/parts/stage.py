@@ -74,7 +74,8 @@ class PartStage:
         """
         if not isinstance(self._grouping, TriggerGrouping):
             raise TypeError("this run does not take triggers: set parts.by to trigger")
-        return self._grouping.trigger(Trigger(time_s, part_id, trace))
+        # All sources get the same time, and a part_id may come again, such as at rework.
+        return self._grouping.trigger(Trigger(time_s, part_id, trace, key=(part_id, time_s)))
 
     def see(self, inspection: Inspection) -> tuple[Inspection, Sequence[Event]]:
         facts = make_facts(inspection, live=self._live)

@@ -3,7 +3,7 @@
 import math
 from bisect import insort
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
@@ -27,11 +27,12 @@ HISTORY: Final = 256
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """time_s: on the clock of the frames. part_id: None for a number in order. trace: of the
-    part."""
+    part. key: see PartView; None: the part_id."""
 
     time_s: float
     part_id: str | None
     trace: TraceFields = UNTRACED
+    key: Hashable = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +185,7 @@ class TriggerGrouping:
         else:
             self._end_active(trigger.time_s)
         is_cut = self._book.continues and self._is_early(trigger.time_s)
-        view = self._book.begin(part_id, self._rules.frames, is_cut=is_cut)
+        view = self._book.begin(part_id, self._rules.frames, is_cut=is_cut, key=trigger.key)
         view.trace = trigger.trace
         if not is_late:
             self._active, self._start_s = view, trigger.time_s
@@ -213,7 +214,7 @@ class TriggerGrouping:
 
     def _close(self, view: PartView, start_s: float, end_s: float) -> None:
         view.tally.dropped += sum(drop.count_within(start_s, end_s) for drop in self._drops)
-        self._book.close(view.part_id)
+        self._book.close(view.key)
 
     def _is_present(self, inspection: Inspection) -> bool:
         """Without a usable picture, what the previous frame showed."""

@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from collections.abc import Hashable
 
 import pytest
 from part_scenes import see
@@ -19,8 +20,8 @@ def joiner(rule: PartRule | None = None, sources: tuple[str, ...] = BOTH) -> Par
     return PartJoiner(sources, rule or PartRule("any"), timeout_s=5.0)
 
 
-def view(source: str, part_id: str, words: str = "P") -> PartView:
-    result = PartView(part_id, source)
+def view(source: str, part_id: str, words: str = "P", key: Hashable = None) -> PartView:
+    result = PartView(part_id, source, part_id if key is None else key)
     for number, word in enumerate(words):
         result.tally.add(make_facts(see(number, word), live=False))
     return result
@@ -92,6 +93,18 @@ def test_a_second_view_of_one_camera_does_not_replace_the_first() -> None:
     (part,) = join.add([view("right", "1")], 0.0, live=True)
     assert (part.verdict.value, part.frames, part.frames_failed) == ("FAIL", 4, 1)
     assert [v["source"] for v in part.views] == ["left", "left", "right"]
+
+
+def test_a_part_id_that_comes_again_never_joins_views_of_two_parts() -> None:
+    join = joiner()
+    first, second = (("7", number) for number in (1.0, 2.0))  # the same number at two triggers
+    join.add([view("left", "7", "P", first), view("left", "7", "P", second)], 0.0, live=True)
+    assert facts(join.add([view("right", "7", "P", first)], 0.1, live=True)) == [
+        ("7", "PASS", None)
+    ]
+    assert facts(join.add([view("right", "7", "F", second)], 1.0, live=True)) == [
+        ("7", "FAIL", None)
+    ]
 
 
 def test_files_wait_for_each_other_without_a_time_out() -> None:

@@ -152,6 +152,22 @@ def test_a_trigger_before_the_active_part_gets_only_the_frames_before_it() -> No
     assert seen.verdicts == ["FAIL", "PASS"]
 
 
+def test_a_late_trigger_with_the_id_of_the_active_part_is_another_part() -> None:
+    stage = make(window_s=1.0)
+    stage.trigger("7", 0.3)
+    parts: list[Any] = []
+    for frame in frames("PPPPP"):
+        parts += stage.see(frame)[1]
+    stage.trigger("7", 0.1)
+    for frame in [see(n, "F") for n in range(5, 9)]:
+        parts += stage.see(frame)[1]
+    parts += stage.flush()[:-1]
+    assert [(p.part_id, p.verdict.value, p.frames) for p in parts] == [
+        ("7", "PASS", 2),
+        ("7", "FAIL", 6),
+    ]
+
+
 def test_a_trigger_before_the_active_part_gets_only_the_frames_of_its_window() -> None:
     stage = make(window_s=0.3)
     for item in frames("PPPPF"):
