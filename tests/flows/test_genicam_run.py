@@ -1,16 +1,16 @@
 """Whole runs on simulated GigE Vision cameras: losses, and pictures that triggers take."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from draining import draining
 from fake_gige import FakeGige, fake_gige
-from motion_services import wait_for
 from record_schema import check_log
+from waiting import wait_for
 
 from inspector.config import make_config
 from inspector.session import Session
@@ -26,18 +26,8 @@ def running(folder: Path, camera: FakeGige, **sections: Any) -> Iterator[Session
         "verdict": {"image_threshold": 9, "pixel_threshold": 9},
         "output": {"dir": str(folder), "video": {"enabled": False}},
     }
-    with fake_gige(camera):
-        session = Session(make_config(config | sections))
-        session.open()
-        session.start()
-        thread = threading.Thread(target=session.drain, daemon=True)
-        thread.start()
-        try:
-            yield session
-        finally:
-            session.stop()
-            thread.join(20)
-            assert not thread.is_alive()
+    with fake_gige(camera), draining(Session(make_config(config | sections))) as session:
+        yield session
 
 
 def test_the_equation_begins_at_the_camera(tmp_path: Path) -> None:

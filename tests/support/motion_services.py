@@ -4,6 +4,7 @@ pymodbus."""
 import asyncio
 import contextlib
 import json
+import queue
 import shutil
 import signal
 import socket
@@ -11,6 +12,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from waiting import wait_for
 
@@ -119,6 +121,33 @@ class Publisher:
     def close(self) -> None:
         self._stop.set()
         self._thread.join()
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+class Sender:
+    """Publishes messages at a topic with QoS 1. answers: JSON messages at the answer topic."""
+
+    def __init__(self, port: int, topic: str, answer_topic: str | None = None) -> None:
+        from paho.mqtt import client
+
+        self._topic = topic
+        self.answers: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.client = client.Client(client.CallbackAPIVersion.VERSION2)
+        if answer_topic is not None:
+            self.client.on_connect = lambda link, *_: link.subscribe(answer_topic)
+        self.client.on_message = lambda _, __, message: self.answers.put(
+            json.loads(message.payload)
+        )
+        self.client.reconnect_delay_set(1, 1)
+        self.client.connect_async("127.0.0.1", port, keepalive=5)
+        self.client.loop_start()
+        wait_for(self.client.is_connected)
+
+    def send(self, payload: bytes, *, retain: bool = False) -> None:
+        self.client.publish(self._topic, payload, qos=1, retain=retain).wait_for_publish(20)
+
+    def close(self) -> None:
         self.client.disconnect()
         self.client.loop_stop()
 

@@ -1,15 +1,16 @@
 """Tests cameras that a trigger fires, in a session and in a line."""
 
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from draining import draining
 from fired_camera import FiredCamera
-from line_rig import LineRig, RecordedRun, wait_for, write_line
+from line_rig import LineRig, RecordedRun, write_line
 from log_lines import warnings_of
+from waiting import wait_for
 
 from inspector.config import make_config
 from inspector.core.trace import TraceFields
@@ -33,17 +34,8 @@ def running(folder: Path, cameras: Mapping[str, FiredCamera], **parts: Any) -> I
             "sources": [{"name": name, "source": {"uri": "0"}} for name in cameras],
         }
     )
-    session = Session(config, opener=lambda name, options: cameras[name])
-    session.open()
-    session.start()
-    thread = threading.Thread(target=session.drain, daemon=True)
-    thread.start()
-    try:
+    with draining(Session(config, opener=lambda name, options: cameras[name])) as session:
         yield session
-    finally:
-        session.stop()
-        thread.join(20)
-        assert not thread.is_alive()
 
 
 def lines_of(folder: Path, *names: str) -> list[dict[str, Any]]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from log_lines import warnings_of
-from motion_services import Broker, ModbusDevice, wait_for
+from motion_services import Broker, ModbusDevice, Sender
+from waiting import wait_for
 
 from inspector.core.clock import now_ns
 from inspector.machine.controls import TriggerMessage
@@ -57,29 +58,11 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
     broker.kill()
 
 
-class Sender:
-    """A client that publishes with QoS 1."""
-
-    def __init__(self, port: int) -> None:
-        from paho.mqtt import client
-
-        self.client = client.Client(client.CallbackAPIVersion.VERSION2)
-        self.client.reconnect_delay_set(1, 1)
-        self.client.connect_async("127.0.0.1", port, keepalive=5)
-        self.client.loop_start()
-        wait_for(self.client.is_connected)
-
-    def send(self, payload: bytes, *, retain: bool = False) -> None:
-        info = self.client.publish(TOPIC, payload, qos=1, retain=retain)
-        info.wait_for_publish(20)
-
-
 @pytest.fixture
 def sender(broker: Broker) -> Iterator[Sender]:
-    sender = Sender(broker.port)
+    sender = Sender(broker.port, TOPIC)
     yield sender
-    sender.client.disconnect()
-    sender.client.loop_stop()
+    sender.close()
 
 
 @contextlib.contextmanager

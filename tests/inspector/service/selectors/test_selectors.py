@@ -1,7 +1,5 @@
 """Tests recipes that real servers select: Mosquitto and that of pymodbus."""
 
-import json
-import queue
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +7,7 @@ from typing import Any
 
 import pytest
 from log_lines import warnings_of
-from motion_services import Broker, ModbusDevice, publishing
+from motion_services import Broker, ModbusDevice, Sender, publishing
 from recipe_line import RecipeLine, selecting
 from waiting import wait_for
 
@@ -27,34 +25,11 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
     broker.kill()
 
 
-class Sender:
-    """Publishes recipes and collects the answers."""
-
-    def __init__(self, port: int) -> None:
-        from paho.mqtt import client
-
-        self.answers: queue.Queue[dict[str, Any]] = queue.Queue()
-        self.client = client.Client(client.CallbackAPIVersion.VERSION2)
-        self.client.on_connect = lambda client, *_: client.subscribe("line/answer")
-        self.client.on_message = lambda _, __, message: self.answers.put(
-            json.loads(message.payload)
-        )
-        self.client.reconnect_delay_set(1, 1)
-        self.client.connect_async("127.0.0.1", port, keepalive=5)
-        self.client.loop_start()
-        wait_for(self.client.is_connected)
-
-    def send(self, payload: bytes, *, retain: bool = False) -> None:
-        info = self.client.publish(TOPIC, payload, qos=1, retain=retain)
-        info.wait_for_publish(20)
-
-
 @pytest.fixture
 def sender(broker: Broker) -> Iterator[Sender]:
-    sender = Sender(broker.port)
+    sender = Sender(broker.port, TOPIC, "line/answer")
     yield sender
-    sender.client.disconnect()
-    sender.client.loop_stop()
+    sender.close()
 
 
 def mqtt(broker: Broker, **changes: Any) -> dict[str, Any]:
@@ -87,13 +62,9 @@ def test_a_broker_that_is_killed_selects_again_and_its_stored_message_does_not(
     (tmp_path / "broker").mkdir()
     settings = ("allow_anonymous true", "user root", "autosave_interval 1")
     persistence = ("persistence true", f"persistence_location {storage}/")
-    broker = Broker(tmp_path / "broker", *settings)
-    broker.kill()
-    config = tmp_path / "broker" / "mosquitto.conf"
-    config.write_text(config.read_text().replace("persistence false", "\n".join(persistence)))
-    broker.start()
+    broker = Broker(tmp_path / "broker", *settings, *persistence)
+    sender = Sender(broker.port, TOPIC, "line/answer")
     try:
-        sender = Sender(broker.port)
         sender.send(b"bottle", retain=True)
         with selecting(line, **mqtt(broker)) as selector:
             assert sender.answers.get(timeout=20)["value"] == "bottle"
@@ -108,8 +79,7 @@ def test_a_broker_that_is_killed_selects_again_and_its_stored_message_does_not(
             assert sender.answers.get(timeout=20)["value"] == "cap"
         assert line.names == ["bottle", "cap"]
     finally:
-        sender.client.disconnect()
-        sender.client.loop_stop()
+        sender.close()
         broker.kill()
 
 
