@@ -26,8 +26,9 @@ from inspector.outputs.kinds import make_outputs
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from killed_records import durable_broker, kill_inspections
-from motion_services import Broker, wait_for
+from motion_services import Broker
 from mqtt_consumer import Consumer, restart_broker
+from waiting import wait_for
 
 PER_S: Final = 1000
 """Records per second: ten times the rate of a fast camera."""

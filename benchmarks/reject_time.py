@@ -23,9 +23,9 @@ import numpy as np
 from inspector.outputs.json_log import read_records
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
-from line_rig import wait_for
 from machine_parts import append_signal, read_signals
 from run_process import paced, start
+from waiting import wait_for
 
 FPS = 25
 LONGEST_S = 0.3

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from motion_services import wait_for
+from waiting import wait_for
 
 from benchmarks.desk_line import RunningLine, find_logs
 from benchmarks.machine import describe_receivers, read_event_ids

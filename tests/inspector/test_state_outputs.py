@@ -8,11 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from line_rig import LIVE, LineRig, wait_for, write_line
+from line_rig import LIVE, LineRig, write_line
 from machine_parts import RecordingOutput, append_signal, read_signals
 from output_parts import run_info
 from part_runs import write_belt
 from run_process import PACED, start
+from waiting import wait_for
 
 from inspector.config import load_config
 from inspector.core.errors import ConfigError

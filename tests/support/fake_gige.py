@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from motion_services import wait_for
+from waiting import wait_for
 
 PROGRAM = "arv-fake-gv-camera-0.8"
 LOOPBACK = "127.0.0.1"

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from motion_services import Broker, wait_for
+from motion_services import Broker
 from mqtt_consumer import DURABLE, Consumer
 from run_process import ROOT
+from waiting import wait_for
 
 from inspector.outputs.json_log import read_records
 from inspector.outputs.outbox import Outbox

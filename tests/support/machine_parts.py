@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from line_rig import wait_for
 from output_parts import UTC, run_info
+from waiting import wait_for
 
 from inspector.core.decisions import VerdictState
 from inspector.core.events import Part, VerdictEvent

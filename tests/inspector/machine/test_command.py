@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from line_rig import wait_for
 from loguru import logger
 from machine_parts import (
     NoControls,
@@ -24,6 +23,7 @@ from machine_parts import (
     run_of,
     verdict_event,
 )
+from waiting import wait_for
 
 from inspector.core.errors import ConfigError
 from inspector.core.types import Verdict

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from line_rig import wait_for
 from loguru import logger
 from machine_parts import (
     NoControls,
@@ -21,6 +20,7 @@ from machine_parts import (
     verdict_event,
 )
 from motion_services import Broker
+from waiting import wait_for
 
 from inspector.core.errors import ConfigError
 from inspector.core.types import Verdict

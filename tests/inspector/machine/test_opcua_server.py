@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from motion_services import wait_for
 from plc_rig import PlcRig
 from simulated_plc import ERROR, OpcUaWire, SimulatedPlc
+from waiting import wait_for
 
 from inspector.core.errors import ConfigError
 from inspector.core.types import Verdict

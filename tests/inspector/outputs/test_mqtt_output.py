@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from killed_records import durable_broker, kill_inspections
 from log_lines import warnings_of
-from motion_services import Broker, wait_for
+from motion_services import Broker
 from mqtt_consumer import Consumer, make_certificate
 from output_parts import run_info
+from waiting import wait_for
 
 from inspector.core.schema import build
 from inspector.outputs.kinds import make_outputs

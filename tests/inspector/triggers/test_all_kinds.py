@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from line_rig import LineRig, wait_for
+from line_rig import LineRig
 from motion_services import Broker, ModbusDevice
 from triggered_line import check_parts, make_rig, read_parts
+from waiting import wait_for
 
 from inspector.triggers.kinds import TriggerReceivers
 from inspector.web.options import WebViewOptions

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from line_rig import LineRig, wait_for
+from line_rig import LineRig
 from triggered_line import check_parts, make_rig, read_parts
+from waiting import wait_for
 
 from inspector.core.clock import now_ns
 from inspector.machine.controls import TriggerMessage

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from fake_gige import FakeGige, fake_gige, other_address
-from motion_services import wait_for
+from waiting import wait_for
 
 from inspector.core.clock import now_ns
 from inspector.core.errors import SourceError
