@@ -23,6 +23,6 @@ class Refusals:
         if now_s >= self._warn_after_s:
             self._warn_after_s = now_s + _WARN_EVERY_S
             logger.warning(
-                "{}: {} messages could not be used, the last one because {}",
+                "{}: {} messages could not be used; the last one: {}",
                 *(self._key, self._count, reason),
             )

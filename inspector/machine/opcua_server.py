@@ -82,7 +82,9 @@ class OpcUaServer:
     def _end(self, refresher: Future[None]) -> None:
         """A server that cannot show new states must not show the old ones either."""
         if not refresher.cancelled() and (exc := refresher.exception()) is not None:
-            logger.error("{}: the server stops, as it cannot show states: {!r}", self._key, exc)
+            logger.error(
+                "{}: the server stops, because it cannot show states: {!r}", self._key, exc
+            )
             asyncio.run_coroutine_threadsafe(self._server.stop(), self._thread.loop)
 
     def _see_part(self, state: StationState) -> None:
