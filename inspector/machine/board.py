@@ -182,7 +182,8 @@ class StateBoard:
         if name not in self._ready:
             self._set(name, Signal.NOT_READY, ErrorCode.NOT_READY)
         elif run.check is not None:
-            self._set(name, Signal.NOT_READY, ErrorCode.CHECK)
+            # Not NOT_READY: a PLC may trigger further parts of the check, and those after it.
+            self._set(name, Signal.REJECT, ErrorCode.CHECK)
         elif now >= expires_ns:
             self._set(name, Signal.REJECT, ErrorCode.LATE)
         else:

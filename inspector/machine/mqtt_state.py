@@ -32,7 +32,7 @@ RETRY_S: Final = (0.5, 8.0)
 @dataclass(frozen=True, kw_only=True)
 class MqttStateOptions(StateOptions, MqttAddress):
     """station: None for the only one. keepalive_s: the broker publishes "reject" for this program
-    after 1.5 times this time without a sign of it."""
+    after 1.5 times this time without a sign of it, or when it looks for silent clients next."""
 
     station: str | None = None
     keepalive_s: Annotated[int, Between(1, 60)] = 2

@@ -11,8 +11,8 @@ JOINED: Final = "line"
 
 
 class Signal(StrEnum):
-    """PASS: the newest verdict is PASS, final and fresh. NOT_READY: nothing is inspected, or the
-    run is a routine check. REJECT: everything else. Only PASS lets a product pass."""
+    """PASS: the newest verdict is PASS, final and fresh. NOT_READY: nothing is inspected.
+    REJECT: everything else, also in a routine check. Only PASS lets a product pass."""
 
     PASS = "pass"
     REJECT = "reject"

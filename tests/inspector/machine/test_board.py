@@ -127,7 +127,7 @@ def test_a_station_that_is_not_ready_never_passes(board: StateBoard) -> None:
 def test_a_routine_check_never_drives_the_machine(board: StateBoard) -> None:
     board.see_verdict("main", verdict_event(), run_of(check="daily"))
     state = shown(board)
-    assert (state.signal, state.error_code) == (Signal.NOT_READY, ErrorCode.CHECK)
+    assert (state.signal, state.error_code) == (Signal.REJECT, ErrorCode.CHECK)
 
 
 def test_parts_drive_instead_of_frames(board: StateBoard) -> None:

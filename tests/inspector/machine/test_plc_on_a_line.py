@@ -2,11 +2,13 @@
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 from line_rig import LineRig, write_line
 from motion_services import free_port
-from simulated_plc import ModbusWire, SimulatedPlc
+from simulated_plc import ERROR, ModbusWire, SimulatedPlc
+from waiting import wait_for
 
 from inspector.service.attending import attend
 from inspector.service.notify import Notifier
@@ -14,10 +16,10 @@ from inspector.service.notify import Notifier
 pytestmark = pytest.mark.services
 
 
-def line_rig(folder: Path, port: int) -> LineRig:
+def line_rig(folder: Path, port: int, **sections: Any) -> LineRig:
     output = {"kind": "modbus_server", "port": port, "expiry_ms": 60_000}
     parts = {"enabled": True, "by": "trigger", "frames": 1}
-    rig = LineRig(write_line(folder, outputs=[output], parts=parts))
+    rig = LineRig(write_line(folder, outputs=[output], parts=parts, **sections))
     attend(rig.line, Notifier())
     return rig
 
@@ -47,3 +49,23 @@ def test_a_plc_gets_the_verdicts_of_its_parts_over_a_change(tmp_path: Path) -> N
     assert len(parts) == cycles
     assert len({part["part_id"] for part in parts}) == cycles
     assert [part["serial"] for part in parts] == ["1", "1", "2", "3"]
+
+
+def test_a_plc_triggers_the_parts_of_a_routine_check_and_those_after_it(tmp_path: Path) -> None:
+    port = free_port()
+    check = {"name": "shift", "kind": "recipe", "every_h": 8, "parts": 2, "failed": 1}
+    with line_rig(tmp_path, port, checks=[check], store={"enabled": True}) as rig:
+        rig.wait_for_frames()
+        plc = SimulatedPlc(ModbusWire(port))
+        plc.start()
+        assert plc.accepts("1")
+        assert rig.ask("check", name="shift").done
+        for part in ("2", "3"):
+            plc.wait(lambda inputs: inputs.ready)
+            plc.trigger(part)
+            result = plc.wait_for_result()
+            assert (result.part, result.verdict, result.error_code) == (part, ERROR, 25)
+            plc.acknowledge()
+        wait_for(lambda: not rig.line.is_changing)
+        rig.wait_for_frames()
+        assert plc.accepts("4")
