@@ -12,7 +12,14 @@ from inspector.core.secrets import insert_secrets
 from inspector.core.types import SINGLE, RunInfo
 from inspector.machine.board import FRAMES, JOINED_PARTS, PARTS, StateBoard
 from inspector.machine.controls import SourceCounts, TriggerMessage
-from inspector.machine.kinds import STATE_OUTPUTS, StateOptions, StateOutput, read_options
+from inspector.machine.kinds import (
+    STATE_OUTPUTS,
+    StateOptions,
+    StateOutput,
+    StationOptions,
+    find_station,
+    read_options,
+)
 from inspector.machine.link import BoardLink
 from inspector.machine.state import JOINED
 from inspector.outputs.queued import QueuedOutput
@@ -58,7 +65,8 @@ class StateOutputs:
             )
         stations = (*sources, JOINED) if self._has_joined else self._sources
         self.boards = [
-            StateBoard(stations, round(options.expiry_ms * 1e6)) for _, options in self._entries
+            StateBoard(_find_shown(options, stations, key), round(options.expiry_ms * 1e6))
+            for key, options in self._entries
         ]
         self._outputs: list[StateOutput] = []
         self._process: Inspecting | None = None
@@ -115,6 +123,13 @@ NO_STATES: Final = StateOutputs((), ())
 def make_state_outputs(config: Config) -> StateOutputs:
     """The state outputs of a configuration. Raises ConfigError."""
     return StateOutputs(config.outputs, [entry.name for entry in config.sources] or [SINGLE])
+
+
+def _find_shown(options: StateOptions, stations: Sequence[str], key: str) -> Sequence[str]:
+    """The stations that an output shows. Raises ConfigError."""
+    if isinstance(options, StationOptions):
+        return (find_station(options.station, stations, key),)
+    return stations
 
 
 def _captures(run: Run) -> bool:

@@ -59,16 +59,20 @@ class StateBoard:
     def see_verdict(
         self, source: str, event: VerdictEvent, run: RunInfo, driven_by: str = FRAMES
     ) -> None:
-        """Takes a verdict on a frame. A pending one has no effect. driven_by: FRAMES, PARTS or
-        JOINED_PARTS; only with FRAMES the verdict changes the signal."""
-        if event.state is not VerdictState.FINAL:
+        """Takes a verdict on a frame. A pending one, and one of a station that the board does not
+        have, have no effect. driven_by: FRAMES, PARTS or JOINED_PARTS; only with FRAMES the verdict
+        changes the signal."""
+        seen = (source, JOINED) if driven_by == JOINED_PARTS else (source,)
+        names = [name for name in seen if name in self._states]
+        if event.state is not VerdictState.FINAL or not names:
             return
         assert event.verdict is not None
         with self._change():
-            for name in (source, JOINED) if driven_by == JOINED_PARTS else (source,):
+            for name in names:
                 beats = self._states[name].heartbeat + 1
                 self._put(name, heartbeat=beats, heartbeat_ns=event.judged_ns)
-            self._verdicts[source][event.verdict] += 1
+            if source in names:
+                self._verdicts[source][event.verdict] += 1
             if driven_by == FRAMES:
                 self._drive(
                     source,
@@ -84,6 +88,8 @@ class StateBoard:
     def see_part(self, part: Part, run: RunInfo) -> None:
         """Takes the verdict on a part. run: of the source that completed it."""
         name = run.source_name if len(part.sources) == 1 else JOINED
+        if name not in self._states:
+            return
         with self._change():
             self._drive(
                 name,

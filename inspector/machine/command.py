@@ -17,7 +17,7 @@ from inspector.core.errors import ConfigError
 from inspector.core.schema import Between
 from inspector.machine.board import StateBoard
 from inspector.machine.controls import Controls
-from inspector.machine.kinds import StateOptions, find_station
+from inspector.machine.kinds import StateOptions, StationOptions
 
 COMMAND: Final = "command"
 SUPERVISOR: Final = Path(__file__).with_name("supervisor.py")
@@ -28,12 +28,11 @@ GRACE_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommandOptions(StateOptions):
-    """command: program and arguments; the signal is added as the last argument. station: None for
-    the only one. limit_ms: a command that runs longer is killed."""
+class CommandOptions(StationOptions):
+    """command: program and arguments; the signal is added as the last argument. limit_ms: a
+    command that runs longer is killed."""
 
     command: tuple[str, ...]
-    station: str | None = None
     limit_ms: Annotated[float, Between(1, 60_000)] = 1000.0
 
 
@@ -58,7 +57,7 @@ class CommandOutput:
     ) -> None:
         check_command(options.command, key)
         self._options, self._board, self._key = options, board, key
-        self._station = find_station(options.station, board, key)
+        (self._station,) = board.stations
         self._stopping = threading.Event()
         self._sent = b""
         try:

@@ -1,6 +1,6 @@
 """Makes state outputs from entries of the configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Protocol
 
@@ -36,6 +36,13 @@ class StateOptions:
     expiry_ms: Milliseconds
 
 
+@dataclass(frozen=True, kw_only=True)
+class StationOptions(StateOptions):
+    """station: the only one that the output shows; None: the only one that there is."""
+
+    station: str | None = None
+
+
 class StateOutput(Protocol):
     """Shows the newest states on its threads, from its creation until stop().
 
@@ -58,12 +65,11 @@ def read_options(entry: Mapping[str, Any], key: str) -> StateOptions:
     return options
 
 
-def find_station(station: str | None, board: StateBoard, key: str) -> str:
+def find_station(station: str | None, names: Sequence[str], key: str) -> str:
     """The name of the station that an output shows. None: the only one. Raises ConfigError."""
-    names = board.stations
     if station is None and len(names) == 1:
         return names[0]
-    if station not in names:
+    if station is None or station not in names:
         known = ", ".join(names)
         raise ConfigError(f"{key}.station must be one of {known}, not {station}")
     return station

@@ -19,7 +19,7 @@ from inspector.core.schema import Between
 from inspector.machine.board import StateBoard
 from inspector.machine.codes import ErrorCode
 from inspector.machine.controls import Controls
-from inspector.machine.kinds import StateOptions, find_station
+from inspector.machine.kinds import StateOptions, StationOptions
 from inspector.machine.state import Signal, StationState
 
 TURN_S: Final = 0.2
@@ -30,11 +30,10 @@ RETRY_S: Final = (0.5, 8.0)
 
 
 @dataclass(frozen=True, kw_only=True)
-class MqttStateOptions(StateOptions, MqttAddress):
-    """station: None for the only one. keepalive_s: the broker publishes "reject" for this program
-    after 1.5 times this time without a sign of it, or when it looks for silent clients next."""
+class MqttStateOptions(StationOptions, MqttAddress):
+    """keepalive_s: the broker publishes "reject" for this program after 1.5 times this time without
+    a sign of it, or when it looks for silent clients next."""
 
-    station: str | None = None
     keepalive_s: Annotated[int, Between(1, 60)] = 2
 
 
@@ -53,7 +52,7 @@ class MqttState:
     ) -> None:
         check_mqtt_address(options, key)
         self._options, self._board, self._key = options, board, key
-        self._station = find_station(options.station, board, key)
+        (self._station,) = board.stations
         self._stopping = threading.Event()
         self._fault = ""
         self._make_client()  # refuses options that cannot be used

@@ -248,6 +248,10 @@ def test_an_output_that_cannot_open_closes_everything(
         ({"kind": "recording"}, r"missing key outputs\[0\].expiry_ms"),
         ({**STATE, "expiry_ms": 0}, r"outputs\[0\].expiry_ms must lie between 1"),
         ({**STATE, "speed": 1}, r"unknown key outputs\[0\].speed"),
+        (
+            {"kind": "command", "command": ["true"], "expiry_ms": 9, "station": "left"},
+            r"outputs\[0\].station must be one of main, not left",
+        ),
         ({"kind": ["mqtt"]}, r"outputs\[0\].kind must be one of mqtt.*, not \['mqtt'\]"),
         ({"kind": "no_kind"}, r"outputs\[0\].kind must be one of .*mqtt_state"),
     ],

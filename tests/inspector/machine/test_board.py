@@ -187,6 +187,16 @@ def test_a_gap_at_a_hand_over_rejects_until_the_next_verdict(
     assert shown(board).signal is Signal.PASS
 
 
+def test_verdicts_of_a_station_that_the_board_does_not_have_change_nothing(
+    board: StateBoard,
+) -> None:
+    version = board.version
+    board.see_verdict("left", verdict_event(), run_of("left"))
+    board.see_part(part_event("7", Verdict.FAIL, sources=("left",)), run_of("left"))
+    assert board.version == version
+    assert board.states()["main"].heartbeat == 0
+
+
 def test_verdicts_are_counted_for_each_source(board: StateBoard) -> None:
     for verdict in (Verdict.PASS, Verdict.FAIL, Verdict.PASS):
         board.see_verdict("main", verdict_event(verdict), run_of())

@@ -207,7 +207,6 @@ def test_the_supervisor_imports_little() -> None:
     [
         ({"command": ()}, r"outputs\[0\].command must begin with a program, not an empty list"),
         ({"command": ("no-such-program",)}, "not no-such-program"),
-        ({"command": ("true",), "station": "left"}, "station must be one of main, not left"),
     ],
 )
 def test_options_that_cannot_be_used_are_refused(options: dict[str, Any], message: str) -> None:

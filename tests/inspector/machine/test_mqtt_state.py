@@ -208,7 +208,6 @@ def test_options_that_cannot_be_used_are_refused() -> None:
         ({"topic": "a/#"}, "without the wildcards"),
         ({"ca_file": "ca.pem"}, "used only with"),
         ({"tls": True, "ca_file": "/nowhere/ca.pem"}, "ca_file: /nowhere/ca.pem"),
-        ({"station": "left"}, "station must be one of main, not left"),
     ):
         with pytest.raises(ConfigError, match=message), publishing(ready_board(), 1, **keys):
             pass
