@@ -44,7 +44,9 @@ def measure(clip: str, engine: str, frames: int = FRAMES) -> dict[str, float]:
                 break
             assert isinstance(frame, Frame)
             prepared = run_timed("preprocess", lambda f=frame: stages.preprocess(f))
-            (result,) = run_timed("infer", lambda p=prepared: infer(running, [p]))
+            (result,) = run_timed(
+                "infer", lambda p=prepared: infer(running, stages.no_product, [p])
+            )
             inspection = run_timed("measure", lambda r=result: stages.judge(r))
             inspection.timings_ms["latency"] = 0.0
             picture = stages.render(inspection)
