@@ -25,7 +25,7 @@ class StateBoard:
     except wait().
 
     A state expires `expiry_ns` after the capture of its frame, or of the last frame of its part; a
-    part without frames after its verdict. There is no thread: whoever reads the board sees an
+    part without frames after its verdict. There is no timer: each reader checks the age and sees an
     expired state as such, and wait() returns when one expires. A verdict on an older frame than the
     newest can reject, but never pass.
 
