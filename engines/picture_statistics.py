@@ -1,7 +1,9 @@
 """Measures what a picture looks like at the engine's input, to compare it with good pictures."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import cv2
@@ -75,6 +77,27 @@ class View:
         return x, y, View(here).match(there)[0]
 
 
+class Look:
+    """A picture in the forms that the checks need; each is computed once.
+
+    pixels: (H, W, 3) uint8 RGB. grey: (H, W) uint8. view: (h, w) uint8, see shrink(). plane: (h, w)
+    float32, see PictureMeter.band_pass().
+    """
+
+    def __init__(self, pixels: Image, band_pass: Callable[[Image], Plane]) -> None:
+        self.pixels = pixels
+        self.grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+        self._band_pass = band_pass
+
+    @cached_property
+    def view(self) -> Image:
+        return shrink(self.grey)
+
+    @cached_property
+    def plane(self) -> Plane:
+        return self._band_pass(self.view)
+
+
 class PictureMeter:
     """Measures pictures of one size, (H, W, 3) uint8 RGB, as the engine takes them.
 
@@ -87,7 +110,15 @@ class PictureMeter:
         self._weights: Plane | None = None
         self.reference = None if reference is None else View(self.band_pass(reference))
 
+    def look(self, pixels: Image) -> Look:
+        """pixels: (H, W, 3) uint8 RGB."""
+        return Look(pixels, self.band_pass)
+
     def measure(self, pixels: Image) -> dict[str, float]:
+        """See measure_look()."""
+        return self.measure_look(self.look(pixels))
+
+    def measure_look(self, look: Look) -> dict[str, float]:
         """Every figure of FIGURES, and those of MATCHES if there is a reference.
 
         Grey is ITU-R BT.601 luma. brightness: its mean. contrast: its standard deviation.
@@ -97,9 +128,9 @@ class PictureMeter:
         and largest mean of CELLS x CELLS cells. flattest_cell: smallest mean of the absolute
         Laplacian of a cell. clipped: share of the pixels from level CLIPPED on, in %.
         """
-        grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+        grey = look.grey
         laplacian = cv2.Laplacian(grey, cv2.CV_16S, ksize=1)
-        red, green, blue, _ = cv2.mean(pixels, self._inside)
+        red, green, blue, _ = cv2.mean(look.pixels, self._inside)
         (brightness,), (contrast,) = _mean_and_sd(grey, self._inside)
         _, (sharpness,) = _mean_and_sd(laplacian, self._inside)
         levels = self._cells(grey)
@@ -111,17 +142,16 @@ class PictureMeter:
         )
         figures = dict(zip(FIGURES, map(float, values), strict=True))
         if self.reference is not None:
-            matches = self.reference.match(self.band_pass(shrink(grey)))
+            matches = self.reference.match(look.plane)
             figures |= dict(zip(MATCHES, matches, strict=True))
         return figures
 
-    def match_moved(self, pixels: Image) -> tuple[float, float, float]:
+    def match_moved(self, look: Look) -> tuple[float, float, float]:
         """(x, y) by which the picture is shifted against the reference, in px of the picture, and
         the match of the parts that both show."""
         assert self.reference is not None
-        grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-        x, y, match = self.reference.match_moved(self.band_pass(shrink(grey)))
-        scale = max(pixels.shape[:2]) / max(self.reference.plane.shape)
+        x, y, match = self.reference.match_moved(look.plane)
+        scale = max(look.grey.shape) / max(self.reference.plane.shape)
         return x * scale, y * scale, match
 
     def _cells(self, plane: npt.NDArray[Any]) -> list[float]:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from loguru import logger
 
-from engines.picture_statistics import PictureMeter, meter_of, reference_of
+from engines.picture_statistics import Look, PictureMeter, meter_of, reference_of
 from engines.roi import draw_mask
 from engines.spec import EngineSpec
 from engines.spec_fields import PictureFigure
@@ -90,10 +90,11 @@ class HealthCheck:
         """pixels: (H, W, 3) uint8 RGB, the frame as the engine takes it."""
         symptoms = self._find_frozen(frame)
         if self._meter is not None:
-            values = self._meter.measure(pixels)
-            symptoms += self._find_outside(self._meter, values, pixels)
+            look = self._meter.look(pixels)
+            values = self._meter.measure_look(look)
+            symptoms += self._find_outside(self._meter, values, look)
             if not symptoms:  # otherwise the picture says nothing about slow changes
-                self._lasting = self._find_lasting(values, pixels)
+                self._lasting = self._find_lasting(values, look)
             symptoms += self._lasting
         # While the camera has moved, a picture differs in other figures, too.
         self._report(
@@ -115,7 +116,7 @@ class HealthCheck:
             self._drift = LightDrift(self._figures)
         background = reference_of(spec)
         if background is not None and self._options.action(DIRT) != IGNORE:
-            self._dirt = DirtWatch(self._meter.band_pass, background, _independent_pictures(spec))
+            self._dirt = DirtWatch(self._meter.band_pass(background), _independent_pictures(spec))
 
     def _find_frozen(self, frame: Frame) -> list[Symptom]:
         if self._frozen_s is None:
@@ -130,7 +131,7 @@ class HealthCheck:
         return [Symptom(FROZEN, sentence, Cause.STALE, value=seconds, limit=self._frozen_s)]
 
     def _find_outside(
-        self, meter: PictureMeter, values: Mapping[str, float], pixels: Image
+        self, meter: PictureMeter, values: Mapping[str, float], look: Look
     ) -> list[Symptom]:
         """The clearest symptom first. Those that a defect can cause are left out if there are
         others."""
@@ -142,7 +143,7 @@ class HealthCheck:
             value, limit = values[figure.name], figure.low if side < 0 else figure.high
             meaning = MEANINGS[figure.name, side]
             name, sentence, by_defect = meaning.condition, meaning.sentence, meaning.by_defect
-            if figure.name == "match" and (moved := _describe_move(meter, pixels, figure, value)):
+            if figure.name == "match" and (moved := _describe_move(meter, look, figure, value)):
                 name, sentence, by_defect = MOVED, moved, False
             sentence += _numbers(figure, value)
             symptoms.append(Symptom(name, sentence, by_defect=by_defect, value=value, limit=limit))
@@ -159,9 +160,9 @@ class HealthCheck:
         sure = [s for s in shown if not s.by_defect]
         return sorted(sure or shown, key=lambda s: s.condition != MOVED)
 
-    def _find_lasting(self, values: Mapping[str, float], pixels: Image) -> list[Symptom]:
+    def _find_lasting(self, values: Mapping[str, float], look: Look) -> list[Symptom]:
         drift = None if self._drift is None else self._drift.see(values)
-        dirt = None if self._dirt is None else self._dirt.see(pixels)
+        dirt = None if self._dirt is None else self._dirt.see(look)
         return [symptom for symptom in (drift, dirt) if symptom is not None]
 
     def _decide(self, symptoms: Sequence[Symptom]) -> FrameHealth:
@@ -226,10 +227,10 @@ def _side(figure: PictureFigure, value: float) -> int:
     return int(figure.high is not None and value > figure.high)
 
 
-def _describe_move(meter: PictureMeter, pixels: Image, figure: PictureFigure, value: float) -> str:
+def _describe_move(meter: PictureMeter, look: Look, figure: PictureFigure, value: float) -> str:
     """Says that the picture has moved, if it matches at another place. Empty if it does not. value:
     the match at this place."""
-    x, y, match = meter.match_moved(pixels)
+    x, y, match = meter.match_moved(look)
     clearly = match >= CLEAR_MATCH and match >= value + CLEAR_GAIN
     if figure.low is None or not (match >= figure.low or clearly):
         return ""

@@ -7,7 +7,6 @@ a product that stands still is no dirt.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from engines.picture_statistics import Plane, shrink
+from engines.picture_statistics import Look, Plane
 from inspector.core.arrays import Image
 from inspector.health.conditions import DIRT, Symptom
 
@@ -64,20 +63,18 @@ class _Spot:
 class DirtWatch:
     """Finds a spot that stays in two blocks of VIEWS pictures, one after the other.
 
-    band_pass: (h, w) uint8 -> (h, w) float32, see PictureMeter.band_pass. background: (h, w) uint8,
-    the mean of the good pictures. pictures: number of independent pictures of this mean.
+    background: (h, w) float32, the mean of the good pictures, see PictureMeter.band_pass.
+    pictures: number of independent pictures of this mean.
     """
 
     def __init__(
         self,
-        band_pass: Callable[[Image], Plane],
-        background: Image,
+        background: Plane,
         pictures: int,
         *,
         views: int = VIEWS,
     ) -> None:
-        self._band_pass = band_pass
-        self._background = band_pass(background)
+        self._background = background
         self._slack = _slack(self._background)
         self._ratio = max(LEAST_RATIO, ERRORS * math.sqrt(1 / views + 1 / pictures))
         self._views = views
@@ -89,12 +86,10 @@ class DirtWatch:
         self._before: _Spot | None = None
         self._symptom: Symptom | None = None
 
-    def see(self, pixels: Image) -> Symptom | None:
-        """pixels: (H, W, 3) uint8 RGB, a frame that is not outside any limit. Returns the dirt
-        while it lasts."""
-        view = shrink(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8))
-        plane = self._band_pass(view)
-        cv2.subtract(plane, self._background, dst=plane)
+    def see(self, look: Look) -> Symptom | None:
+        """look: a frame that is not outside any limit. Returns the dirt while it lasts."""
+        view = look.view
+        plane = np.asarray(cv2.subtract(look.plane, self._background), np.float32)
         energy = float(np.vdot(plane, plane))
         if self._last is None or self._shows_another_part(view, plane, energy, self._last):
             self._last = view, plane, energy

@@ -77,7 +77,7 @@ def test_an_equal_view_matches_and_a_shifted_one_does_not():
     assert list(same) == [*FIGURES, *MATCHES]
     assert (same["match"], same["cell_match"]) == pytest.approx((1, 1), abs=1e-4)
     assert moved["match"] < 0.3
-    x, y, match = meter.match_moved(board(shift=20))
+    x, y, match = meter.match_moved(meter.look(board(shift=20)))
     assert (x, y) == pytest.approx((20, 0), abs=3)
     assert match > 0.9
 
@@ -119,6 +119,6 @@ def test_a_shift_is_measured_in_both_directions(shift):
     meter = PictureMeter(reference=shrink(grey_of(board())))
     matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
     moved = cv2.warpAffine(board(), matrix, (192, 128), borderMode=cv2.BORDER_REFLECT)
-    x, y, match = meter.match_moved(moved)
+    x, y, match = meter.match_moved(meter.look(moved))
     assert (x, y) == pytest.approx(shift, abs=1.5)
     assert match > 0.9

@@ -79,8 +79,9 @@ def background() -> np.ndarray:
 
 
 def watch(background: np.ndarray, frames: list[np.ndarray], views: int = 25):
-    dirt = DirtWatch(PictureMeter().band_pass, background, 40, views=views)
-    return [dirt.see(each) for each in frames]
+    meter = PictureMeter()
+    dirt = DirtWatch(meter.band_pass(background), 40, views=views)
+    return [dirt.see(meter.look(each)) for each in frames]
 
 
 def test_a_spot_that_stays_while_the_product_moves_is_dirt(background):
