@@ -6,7 +6,6 @@ Afterwards it compares logs, summaries, store and audit trail. --quick: ten minu
 `python -m benchmarks.desk_cost` measures what web view and store cost.
 """
 
-import argparse
 import json
 import shutil
 import time
@@ -28,7 +27,7 @@ from benchmarks.desk_checks import (
     verify_runs,
 )
 from benchmarks.desk_line import RunningLine, free_port
-from benchmarks.line_figures import describe_resources, quantile
+from benchmarks.line_figures import describe_resources, parse_minutes, quantile
 from inspector.store.audit import find_changes
 from inspector.store.database import Store
 from inspector.store.feedback import find_feedback
@@ -41,12 +40,7 @@ FEEDBACK_S: Final = 7.0
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.desk", description=__doc__)
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--quick", action="store_true", help="ten minutes")
-    length.add_argument("--minutes", type=float, default=60.0, help="(default: %(default)s)")
-    options = parser.parse_args()
-    print(json.dumps({"desk": run_line(10.0 if options.quick else options.minutes)}))
+    print(json.dumps({"desk": run_line(parse_minutes("desk", __doc__))}))
 
 
 def run_line(minutes: float) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Runs the program for some seconds, and measures its CPU time and the latency of its frames."""
 
+import argparse
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,16 @@ from benchmarks.desk_line import Reading, RunningLine
 
 WARM_S: Final = 5.0
 """Time before the measurement."""
+
+
+def parse_minutes(name: str, description: str | None) -> float:
+    """Reads the length of a run from the command line. name: of the benchmark."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=description)
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--quick", action="store_true", help="ten minutes")
+    length.add_argument("--minutes", type=float, default=60.0, help="(default: %(default)s)")
+    options = parser.parse_args()
+    return 10.0 if options.quick else float(options.minutes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ compares the logs with the records that the consumer got. --quick: ten minutes.
 `python -m benchmarks.machine_cost` measures what the outputs cost.
 """
 
-import argparse
 import contextlib
 import json
 import shutil
@@ -24,7 +23,7 @@ from benchmarks.desk_cameras import FPS, Cameras
 from benchmarks.desk_checks import count_lost_and_doubled, read_cameras, verify_runs
 from benchmarks.desk_line import RunningLine, find_logs
 from benchmarks.gige_camera import gige_camera
-from benchmarks.line_figures import describe_resources
+from benchmarks.line_figures import describe_resources, parse_minutes
 from benchmarks.machine_receivers import Receivers, StateReaders, reading
 from inspector.outputs.folder import SUMMARY
 from inspector.outputs.json_log import iterate_records
@@ -37,12 +36,7 @@ DRAIN_S: Final = 10.0
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.machine", description=__doc__)
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--quick", action="store_true", help="ten minutes")
-    length.add_argument("--minutes", type=float, default=60.0, help="(default: %(default)s)")
-    options = parser.parse_args()
-    print(json.dumps({"machine": run_cameras(10.0 if options.quick else options.minutes)}))
+    print(json.dumps({"machine": run_cameras(parse_minutes("machine", __doc__))}))
 
 
 def run_cameras(minutes: float) -> dict[str, Any]:
