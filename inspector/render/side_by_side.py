@@ -38,9 +38,9 @@ class SideBySide:
 
     display_range: scores at the ends of the colour scale. unit: mm, cm or inch. scale: size of a
     panel divided by the size of the frame. alpha: share of the heat colours in the right panel, 0
-    to 1. frame_hw: the frame size if it is known before the first frame. encoded: whether a video
-    is made of the pictures. Then a scale that is too large for the encoder is reduced, with a line
-    in the log and in `warnings`.
+    to 1. frame_hw: the frame size if it is known before the first frame. max_side: of the pictures
+    that the video encoder takes, in px; None without a video. A scale that is too large for it is
+    reduced, with a line in the log and in `warnings`.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class SideBySide:
         roi: RoiPolygons | None = None,
         alpha: float = 0.5,
         frame_hw: tuple[int, int] | None = None,
-        encoded: bool = False,
+        max_side: int | None = None,
     ) -> None:
         if not scale > 0:
             raise ConfigError(f"the scale of the picture must be positive, not {scale}")
@@ -64,7 +64,7 @@ class SideBySide:
         self._scale = scale
         self._roi = roi
         self._alpha = alpha
-        self._encoded = encoded
+        self._max_side = max_side
         self.warnings: list[str] = []
         self._frame_hw: tuple[int, int] | None = None
         if frame_hw is not None:
@@ -94,7 +94,9 @@ class SideBySide:
 
     def _set_size(self, frame_hw: tuple[int, int]) -> None:
         self._frame_hw = frame_hw
-        scale = largest_scale(frame_hw, self._scale) if self._encoded else self._scale
+        scale = self._scale
+        if self._max_side is not None:
+            scale = largest_scale(frame_hw, scale, self._max_side)
         if scale < self._scale:
             warning = (
                 f"two panels of frames of {frame_hw[1]}x{frame_hw[0]} are too large for the video "

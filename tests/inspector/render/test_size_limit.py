@@ -33,7 +33,7 @@ def test_both_panels_always_fit_the_encoder(height: int, width: int, scale: floa
 
 @pytest.mark.parametrize("hw", [(1, 1), (7, 5), (480, 640), (3000, 4096), (64, 8000)])
 def test_a_size_that_fits_is_not_scaled(hw: tuple[int, int]) -> None:
-    render = SideBySide(display_range=(0, 1), unit="mm", frame_hw=hw, encoded=True)
+    render = SideBySide(display_range=(0, 1), unit="mm", frame_hw=hw, max_side=MAX_SIDE)
     assert render.warnings == []
 
 
@@ -44,7 +44,7 @@ def test_a_size_that_does_not_fit_is_scaled_with_one_warning(
 ) -> None:
     """known: the size is known before the first frame."""
     render = SideBySide(
-        display_range=(0, 1), unit="mm", frame_hw=hw if known else None, encoded=True
+        display_range=(0, 1), unit="mm", frame_hw=hw if known else None, max_side=MAX_SIDE
     )
     assert len(render.warnings) == known
     sink = VideoFileSink(tmp_path / "out.mp4", VideoOptions())
