@@ -16,7 +16,7 @@ from inspector.render import overlay
 from inspector.render.canvas import Canvas, Colour, Font
 from inspector.render.header import VERDICT_COLOURS, Header
 from inspector.render.panels import Panels, Placement
-from inspector.render.size_limit import largest_scale
+from inspector.render.size_limit import default_scale, largest_scale
 
 Polygons = Sequence[Sequence[tuple[float, float]]]
 RoiPolygons = tuple[Polygons, Polygons, tuple[int, int]]
@@ -37,10 +37,10 @@ class SideBySide:
     column is repeated.
 
     display_range: scores at the ends of the colour scale. unit: mm, cm or inch. scale: size of a
-    panel divided by the size of the frame. alpha: share of the heat colours in the right panel, 0
-    to 1. frame_hw: the frame size if it is known before the first frame. max_side: of the pictures
-    that the video encoder takes, in px; None without a video. A scale that is too large for it is
-    reduced, with a line in the log and in `warnings`.
+    panel divided by the size of the frame; None: default_scale(). alpha: share of the heat colours
+    in the right panel, 0 to 1. frame_hw: the frame size if it is known before the first frame.
+    max_side: of the pictures that the video encoder takes, in px; None without a video. A scale
+    that is too large for it is reduced, with a line in the log and in `warnings`.
     """
 
     def __init__(
@@ -48,20 +48,21 @@ class SideBySide:
         *,
         display_range: tuple[float, float],
         unit: str,
-        scale: float = 1.0,
+        scale: float | None = 1.0,
         roi: RoiPolygons | None = None,
         alpha: float = 0.5,
         frame_hw: tuple[int, int] | None = None,
         max_side: int | None = None,
     ) -> None:
-        if not scale > 0:
+        if scale is not None and not scale > 0:
             raise ConfigError(f"the scale of the picture must be positive, not {scale}")
         if not 0 <= alpha <= 1:
             raise ConfigError(f"alpha of the picture must lie between 0 and 1, not {alpha}")
         mm_per(unit)
         self._range = display_range
         self._unit = unit
-        self._scale = scale
+        self._chosen_scale = scale
+        self._scale = 1.0 if scale is None else scale
         self._roi = roi
         self._alpha = alpha
         self._max_side = max_side
@@ -94,6 +95,8 @@ class SideBySide:
 
     def _set_size(self, frame_hw: tuple[int, int]) -> None:
         self._frame_hw = frame_hw
+        if self._chosen_scale is None:
+            self._scale = default_scale(frame_hw)
         scale = self._scale
         if self._max_side is not None:
             scale = largest_scale(frame_hw, scale, self._max_side)

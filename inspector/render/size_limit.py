@@ -1,4 +1,4 @@
-"""Limits the size of the rendered pictures to what the video encoder takes."""
+"""Chooses the size of the rendered pictures, and limits it to what the video encoder takes."""
 
 import math
 from typing import Final
@@ -10,10 +10,23 @@ HARDWARE_SIDE: Final = 4096
 MAX_PIXELS: Final = 2**27
 """Largest picture in px. FFmpeg refuses pictures of twice this size."""
 
+LARGE_PX: Final = 1280 * 720
+"""Pixels from which a panel is reduced by default."""
+
 _HEADER_PX: Final = 200
 """At least the height of the header above the panels."""
 _MARGIN_PX: Final = 4
 """Both panels are rounded up to even sides."""
+
+
+def default_scale(frame_hw: tuple[int, int]) -> float:
+    """1, 0.5, 0.25 and so on: the first at which a panel has less than LARGE_PX. So the video of
+    large frames does not take more time than their inspection. Labels are drawn after the frame is
+    reduced, so they stay readable."""
+    scale = 1.0
+    while frame_hw[0] * frame_hw[1] * scale**2 >= LARGE_PX:
+        scale /= 2
+    return scale
 
 
 def largest_scale(frame_hw: tuple[int, int], scale: float, max_side: int = MAX_SIDE) -> float:
