@@ -96,10 +96,10 @@ def _options(name: str, preset: str, crf: int) -> dict[str, str]:
 @cache
 def _find_encoder() -> str:
     """Tried once in a process, because opening hardware takes a moment."""
-    found = next((name for name in _HARDWARE if _find_fault(name) is None), X264)
-    if found == X264:
+    encoder = next((name for name in _HARDWARE if _find_fault(name) is None), X264)
+    if encoder == X264:
         logger.info("no hardware encoder for H.264 starts on this machine: {} is used", X264)
-    return found
+    return encoder
 
 
 def _find_fault(name: str) -> str | None:
