@@ -165,7 +165,7 @@ class _Layout:
         self._default = Placement.scaled(frame_hw, scale)
         self._panel_hw = height, width = self._default.panel_hw
         self._font = Font(min(max(min(height // 42, width // 32), 9), 32))
-        self._header = Header(2 * width, self._font, display_range)
+        self._header = Header(2 * width, self._font, display_range, height)
         self._top = self._header.height
         self._thickness = max(1, round(height / 540))
         self._panels = Panels(self._panel_hw, self._top, display_range, alpha)
