@@ -145,6 +145,20 @@ def test_pictures_for_hardware_are_scaled_to_its_limit() -> None:
     assert "too large for the video encoder" in warning
 
 
+@pytest.mark.parametrize(
+    ("preset", "setting"), [("ultrafast", b"subme=1"), ("veryfast", b"subme=2")]
+)
+def test_every_preset_follows_motion_by_parts_of_a_pixel(
+    tmp_path: Path, preset: str, setting: bytes
+) -> None:
+    sink = VideoFileSink(tmp_path / "out.mp4", VideoOptions(preset=preset))
+    sink.open(run_info())
+    sink.write(inspection(0, pts_s=0.0), FlatPicture())
+    sink.close()
+    # x264 writes its settings into its first picture.
+    assert setting in (tmp_path / "out.mp4").read_bytes()
+
+
 @pytest.mark.gpu
 def test_nvenc_writes_a_video_with_the_pictures_and_times_of_the_run(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
