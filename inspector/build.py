@@ -14,7 +14,7 @@ from engines.spec_file import read_spec
 from inspector.build_events import make_event_stages
 from inspector.build_info import make_info
 from inspector.build_judge import make_judge
-from inspector.build_outputs import choose_video_encoder, make_files, make_vlm
+from inspector.build_outputs import choose_video_encoder, largest_side, make_files, make_vlm
 from inspector.config import Config
 from inspector.config.checks import check_keys
 from inspector.core.actions import IGNORE
@@ -36,7 +36,6 @@ from inspector.measure.defect_summary import DefectSummary
 from inspector.outputs.encoder_file import EncoderFileSink
 from inspector.outputs.folder import check_folder
 from inspector.outputs.kinds import make_outputs
-from inspector.outputs.options import X264
 from inspector.outputs.run_folder import remove_empty, reserve_folder
 from inspector.parts.joiner import PartJoiner
 from inspector.pipeline.reporter import Observer
@@ -44,7 +43,6 @@ from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output, Stages
 from inspector.processing.preprocess import Preprocess
 from inspector.render.side_by_side import SideBySide
-from inspector.render.size_limit import HARDWARE_SIDE, MAX_SIDE
 from inspector.run import Run
 from inspector.run_evidence import RunEvidence
 from inspector.run_link import FIRST, ChangeStage, OpenSource, RunLink
@@ -285,14 +283,11 @@ def _make_health_stage(config: Config, run: RunInfo) -> HealthStage:
 
 
 def _make_renderer(config: Config, spec: EngineSpec, run: RunInfo) -> SideBySide:
-    max_side = None
-    if run.video_encoder is not None:
-        max_side = MAX_SIDE if run.video_encoder == X264 else HARDWARE_SIDE
     return SideBySide(
         display_range=spec.display_range,
         unit=config.measure.unit,
         scale=config.output.video.scale,
         roi=None if spec.roi is None else (spec.roi.inspect, spec.roi.ignore, spec.roi.frame_hw),
         frame_hw=run.source.frame_hw,
-        max_side=max_side,
+        max_side=largest_side(run.video_encoder),
     )

@@ -23,8 +23,9 @@ from inspector.outputs.folder import (
     VIDEO,
     ResultFolder,
 )
-from inspector.outputs.options import VideoOptions
+from inspector.outputs.options import X264, VideoOptions
 from inspector.pipeline.stages import Output
+from inspector.render.size_limit import HARDWARE_SIDE, MAX_SIDE
 from inspector.run_evidence import RunEvidence
 from inspector.service.disk_guard import DiskGuard
 from inspector.tracking.options import FEEDS
@@ -95,6 +96,13 @@ def choose_video_encoder(options: VideoOptions) -> str | None:
         return None
     encoder: str = load_entry(_CHOOSE_ENCODER)(options.encoder)
     return encoder
+
+
+def largest_side(video_encoder: str | None) -> int | None:
+    """Of the pictures that the encoder takes, in px; None without a video."""
+    if video_encoder is None:
+        return None
+    return MAX_SIDE if video_encoder == X264 else HARDWARE_SIDE
 
 
 def make_vlm(config: Config, spec: EngineSpec, source: str | None) -> list[Output]:
