@@ -19,6 +19,7 @@ from inspector.core.errors import ParityError
 TOLERANCES: Final[dict[str, dict[str, float]]] = {
     "float32": {"map": 2e-3, "score": 5e-4, "mask": 0.02, "length": 0.02, "area": 0.02},
     "float16": {"map": 0.05, "score": 0.03, "mask": 0.15, "length": 0.25, "area": 0.25},
+    "int8": {"map": 0.05, "score": 0.03, "mask": 0.15, "length": 0.25, "area": 0.25},
 }
 """Precision of the engine file -> quantity -> largest difference that rounding may cause.
 

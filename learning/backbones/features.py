@@ -68,7 +68,7 @@ class FeatureExtractor:
     def _run(self, pixels: Pixels) -> list[npt.NDArray[np.float32]]:
         planes = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
         image = planes.astype(np.float32)
-        image /= 255
+        image *= np.float32(1 / 255)  # rounded as in the graph of an engine
         outputs: list[npt.NDArray[np.float32]] = self._session.run(self.layers, {zoo.INPUT: image})
         return outputs
 

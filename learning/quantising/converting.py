@@ -1,0 +1,175 @@
+"""Makes an int8 copy of an engine, and checks its verdicts against the original.
+
+The copy is fitted again from the good pictures of the engine, with an int8 copy of its backbone. So
+its bank, its scores of left-out pictures and its thresholds are those of int8 features. Distances,
+norms, map and score are computed in float32.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import numpy as np
+
+from engines.backends.onnx import OnnxEngine
+from engines.parity import ParityResult, Ruler, compare_golden, require_parity
+from engines.spec import CONVERTED_FROM, EngineSpec
+from engines.spec_fields import Quantisation
+from engines.spec_file import read_engine, write_engine
+from engines.spec_format import INT8
+from inspector.core.arrays import Image
+from inspector.core.errors import ConfigError
+from learning import checking
+from learning.converting import read_original, time_engines
+from learning.fit_record import FitRecord, fit_record_path, read_fit_record
+from learning.fitting import fit_engine
+from learning.graph.pixels import blank_outside
+from learning.job import FitOptions, Progress, inspected_pixels
+from learning.methods.feature_source import BackboneSource
+from learning.methods.registry import fitted_methods
+from learning.normals import Normals
+from learning.quantising.backbone import quantise_backbone
+from learning.quantising.verdicts import BAND, Values, Verdicts, compare_verdicts
+from learning.refit_pictures import find_pictures
+from learning.refitting import RefitOptions, recall_options
+
+BACKBONE_HASH: Final = "backbone_sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class Int8Conversion:
+    """before, spec: of the original and the copy. findings: of the copy on its golden pictures.
+    verdicts: of the good pictures by models without them, of the golden pictures of the original,
+    and of altered pictures. ms: least time of one picture on the CPU, of the original and the
+    copy."""
+
+    before: EngineSpec
+    spec: EngineSpec
+    findings: ParityResult
+    verdicts: tuple[Verdicts, ...]
+    ms: tuple[float, float]
+
+    @property
+    def quantisation(self) -> Quantisation:
+        assert self.spec.quantisation is not None, "it is set in convert_to_int8"
+        return self.spec.quantisation
+
+
+def convert_to_int8(
+    path: Path,
+    pictures: Sequence[Path],
+    out: Path,
+    ruler: Ruler,
+    progress: Progress,
+    *,
+    options: RefitOptions,
+) -> Int8Conversion:
+    """Writes `out`. pictures: files with the good pictures of the engine; others are ignored. Not
+    needed if they are stored beside the engine.
+
+    Raises ConfigError for an engine that cannot be fitted again, SpecError without a fit record,
+    DataError without its pictures, and ParityError, leaving no file, for a verdict that differs
+    outside the band.
+    """
+    before, _, golden_pictures = read_original(path)
+    if before.method not in fitted_methods():
+        raise ConfigError(
+            f"{path} has the method {before.method}, which is not fitted from good pictures, so "
+            "its thresholds cannot be found in int8: use float32, or --precision fp16 on a GPU"
+        )
+    record = read_fit_record(fit_record_path(path), before)
+    fit_options = recall_options(before, record, options)
+    normals = find_pictures(path, before, record, pictures)
+    with TemporaryDirectory() as place:
+        engine = Path(place) / "engine.onnx"
+        quantisation = _fit_int8(fit_options, normals, engine, progress)
+        spec = _describe(engine, before, quantisation)
+        fitted = read_fit_record(fit_record_path(engine), spec)
+        graph = read_engine(engine)[1]
+        with (
+            checking.open_unchecked(out, graph, spec, threads=options.threads) as copy,
+            contextlib.closing(OnnxEngine(path, threads=options.threads)) as original,
+        ):
+            findings = compare_golden(copy, ruler=ruler)
+            assert findings is not None, "an engine that was just fitted has golden pictures"
+            require_parity(findings)
+            altered = checking.alter_pictures(normals.pixels, checking.PICTURES, spec.seed + 1)
+            verdicts = (
+                *_compare_left_out(record, before, fitted, spec),
+                _compare_pixels("golden pictures", original, copy, golden_pictures.pixels),
+                _compare_pixels("altered pictures", original, copy, altered),
+            )
+            for group in verdicts:
+                group.require()
+            ms = time_engines(original, copy, altered[:1])
+        write_engine(out, graph, spec)
+    return Int8Conversion(before, spec, findings, verdicts, ms)
+
+
+def _fit_int8(options: FitOptions, normals: Normals, out: Path, progress: Progress) -> Quantisation:
+    """Writes the engine `out`, fitted on an int8 copy of the backbone."""
+    with options.open_source(normals.rule.input_hw) as source:
+        if not isinstance(source, BackboneSource) or options.backbone is None:
+            raise ConfigError(
+                f"method {options.method.name} does not take its features from one pass of a "
+                "backbone, so it cannot be converted to int8: use float32, or --precision fp16 on "
+                "a GPU"
+            )
+        layers = source.layers
+    inside = inspected_pixels(options.roi, normals.rule)
+    seen = dataclasses.replace(normals, pixels=blank_outside(normals.pixels, inside))
+    backbone = out.with_name("backbone.onnx")
+    quantisation = quantise_backbone(
+        options.backbone, layers, seen, backbone, seed=options.seed, threads=options.threads
+    )
+    options = dataclasses.replace(options, backbone=backbone, teachable=False)
+    fit_engine(normals, options, out, progress)
+    return quantisation
+
+
+def _describe(engine: Path, before: EngineSpec, quantisation: Quantisation) -> EngineSpec:
+    """The spec of the copy. Figures of the pictures are those of the original, which may have read
+    more of them."""
+    spec, _ = read_engine(engine)
+    backbone = {k: v for k, v in before.versions.items() if k == BACKBONE_HASH}
+    return dataclasses.replace(
+        spec,
+        precision="int8",
+        requires=(INT8,),
+        quantisation=dataclasses.replace(quantisation, band=BAND * spec.image_threshold),
+        parameters=spec.parameters | {CONVERTED_FROM: before.graph_hash},
+        trained_on=before.trained_on | spec.trained_on,
+        good_pictures=before.good_pictures,
+        reference_view=before.reference_view,
+        versions=spec.versions | backbone,
+    )
+
+
+def _compare_left_out(
+    record: FitRecord, before: EngineSpec, fitted: FitRecord, spec: EngineSpec
+) -> Iterator[Verdicts]:
+    """Nothing for an engine of one picture, whose scores are those of altered copies."""
+    first, second = (
+        {each.sha256: each.score for each in one.pictures if each.score is not None}
+        for one in (record, fitted)
+    )
+    if both := [digest for digest in first if digest in second]:
+        right, scores = (np.array([one[digest] for digest in both]) for one in (first, second))
+        yield compare_verdicts(
+            "good pictures", right, before.image_threshold, scores, spec.image_threshold
+        )
+
+
+def _compare_pixels(name: str, original: OnnxEngine, copy: OnnxEngine, pixels: Image) -> Verdicts:
+    right, scores = (_scores(engine, pixels) for engine in (original, copy))
+    return compare_verdicts(
+        name, right, original.spec.image_threshold, scores, copy.spec.image_threshold
+    )
+
+
+def _scores(engine: OnnxEngine, pixels: Image) -> Values:
+    return checking.run_engine(engine, pixels)[1].astype(np.float64)
