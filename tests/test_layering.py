@@ -114,6 +114,11 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, TOP, LEARNING, BACKBONES, DATASETS, GRAPH, METHODS, FOREGROUND},
         {"numpy", "scipy", "cv2", "spox"},
     ),
+    "learning/quantising": (
+        {CORE, TOP, BACKENDS, LEARNING, GRAPH, BACKBONES, METHODS, THRESHOLDS}
+        | {"learning.quantising"},
+        {"numpy", "onnx", "onnxruntime"},
+    ),
     "learning/api": (
         {CORE, TOP, BACKBONES, DATASETS, LEARNING, METHODS, SELECTION, THRESHOLDS}
         | {FOREGROUND, "learning.api"},

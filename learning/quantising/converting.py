@@ -36,6 +36,7 @@ from learning.quantising.backbone import quantise_backbone
 from learning.quantising.verdicts import BAND, Values, Verdicts, compare_verdicts
 from learning.refit_pictures import find_pictures
 from learning.refitting import RefitOptions, recall_options
+from learning.thresholds.rules import RULES
 
 BACKBONE_HASH: Final = "backbone_sha256"
 
@@ -80,6 +81,12 @@ def convert_to_int8(
         raise ConfigError(
             f"{path} has the method {before.method}, which is not fitted from good pictures, so "
             "its thresholds cannot be found in int8: use float32, or --precision fp16 on a GPU"
+        )
+    if before.threshold_rule.rule not in RULES:
+        raise ConfigError(
+            f"the thresholds of {path} were {before.threshold_rule.rule}, and scores in int8 need "
+            "others: choose them by a rule (`line-inspector threshold --refit`), convert the "
+            "engine, and then set those of the copy"
         )
     record = read_fit_record(fit_record_path(path), before)
     fit_options = recall_options(before, record, options)
@@ -153,15 +160,20 @@ def _compare_left_out(
     record: FitRecord, before: EngineSpec, fitted: FitRecord, spec: EngineSpec
 ) -> Iterator[Verdicts]:
     """Nothing for an engine of one picture, whose scores are those of altered copies."""
-    first, second = (
-        {each.sha256: each.score for each in one.pictures if each.score is not None}
-        for one in (record, fitted)
-    )
-    if both := [digest for digest in first if digest in second]:
-        right, scores = (np.array([one[digest] for digest in both]) for one in (first, second))
+    right, scores = _left_out(record), _left_out(fitted)
+    if both := [digest for digest in right if digest in scores]:
         yield compare_verdicts(
-            "good pictures", right, before.image_threshold, scores, spec.image_threshold
+            "good pictures",
+            np.array([right[digest] for digest in both]),
+            before.image_threshold,
+            np.array([scores[digest] for digest in both]),
+            spec.image_threshold,
         )
+
+
+def _left_out(record: FitRecord) -> dict[str, float]:
+    """Hash of a picture -> its score by a model without it."""
+    return {each.sha256: each.score for each in record.pictures if each.score is not None}
 
 
 def _compare_pixels(name: str, original: OnnxEngine, copy: OnnxEngine, pixels: Image) -> Verdicts:
