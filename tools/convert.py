@@ -87,18 +87,18 @@ def _convert_to_int8(arguments: argparse.Namespace, ruler: Ruler) -> Lines:
             )
             for each in done.verdicts
         ),
-        _describe_golden(done.findings),
+        _describe_golden(done.findings, "own golden ones"),
         ("on this CPU", f"{_describe_times(*done.ms)}; int8 gains most on CPUs with VNNI"),
     )
 
 
-def _describe_golden(golden: ParityResult) -> tuple[str, str]:
+def _describe_golden(golden: ParityResult, name: str = "golden pictures") -> tuple[str, str]:
     limits = TOLERANCES[golden.precision]
     shares = ", ".join(
         f"{key} {v:.2g} (allowed: {limits[key]:g})" for key, v in golden.differences.items()
     )
     return (
-        "golden pictures",
+        name,
         f"{golden.pictures}, same verdicts; relative differences: {shares}",
     )
 
