@@ -25,8 +25,8 @@ from benchmarks.accuracy import SETS
 from engines import golden
 from engines.backends.onnx import OnnxEngine
 from engines.opening import open_engine
-from engines.parity import compare_golden
-from engines.spec_file import read_spec
+from engines.parity import Ruler, compare_golden
+from engines.spec import EngineSpec
 from evaluation.class_evaluation import evaluate_class
 from evaluation.provenance import Settings
 from evaluation.results import ClassResult
@@ -134,8 +134,10 @@ def make_engines(data: ClassData, method: str, engine: Path, copy: Path) -> Int8
         data.name, made, made.find_backbone(None), threads=1, simulated=0, checked=3
     )
     fit_engine(normals, options, engine, lambda *_: None)
-    spec = read_spec(engine)
-    ruler = make_ruler(spec, None, MeasureOptions(), pixel_threshold=spec.pixel_threshold)
+
+    def ruler(spec: EngineSpec) -> Ruler:
+        return make_ruler(spec, None, MeasureOptions(), pixel_threshold=spec.pixel_threshold)
+
     return convert_to_int8(
         engine, files, copy, ruler, lambda *_: None, options=RefitOptions(threads=1)
     )
@@ -182,7 +184,7 @@ def _openvino_difference(engine: Path) -> float:
         findings = compare_golden(opened)
     assert findings is not None, "the engine was just fitted"
     if findings.failures:
-        raise SystemExit(f"{engine} fails its check on OpenVINO: {"; ".join(findings.failures)}")
+        raise SystemExit(f"{engine} fails its check on OpenVINO: {'; '.join(findings.failures)}")
     return findings.differences["score"]
 
 

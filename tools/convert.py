@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from engines.parity import TOLERANCES, ParityResult, Ruler
+from engines.spec import EngineSpec
 from engines.spec_file import read_spec
 from inspector.command_line import CommandParser
 from inspector.core.errors import ConfigError
@@ -35,9 +36,7 @@ def main(argv: list[str] | None = None) -> int:
             "--out names the engine itself, which is needed unchanged: choose another file"
         )
     refuse_existing(out, overwrite=arguments.overwrite)
-    spec = read_spec(source)
-    ruler = make_ruler(spec, None, MeasureOptions(), pixel_threshold=spec.pixel_threshold)
-    lines = PRECISIONS[arguments.precision](arguments, ruler)
+    lines = PRECISIONS[arguments.precision](arguments)
     before, after = (path.stat().st_size / 1e6 for path in (source, out))
     print(f"{out}: {after:.1f} MB instead of {before:.1f}")
     for name, text in lines:
@@ -45,9 +44,14 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _convert_to_half(arguments: argparse.Namespace, ruler: Ruler) -> Lines:
+def _make_ruler(spec: EngineSpec) -> Ruler:
+    return make_ruler(spec, None, MeasureOptions(), pixel_threshold=spec.pixel_threshold)
+
+
+def _convert_to_half(arguments: argparse.Namespace) -> Lines:
     if arguments.normal or arguments.backbone:
         raise ConfigError("--normal and --backbone are for int8 only: leave them out")
+    ruler = _make_ruler(read_spec(arguments.engine))
     done = convert_to_half(arguments.engine, arguments.out, ruler, threads=arguments.threads)
     altered = done.parity
     return (
@@ -62,12 +66,12 @@ def _convert_to_half(arguments: argparse.Namespace, ruler: Ruler) -> Lines:
     )
 
 
-def _convert_to_int8(arguments: argparse.Namespace, ruler: Ruler) -> Lines:
+def _convert_to_int8(arguments: argparse.Namespace) -> Lines:
     pictures = [path for folder in arguments.normal for path in list_pictures(folder)]
     options = RefitOptions(full=True, backbone=arguments.backbone, threads=arguments.threads)
     with Bars() as bars:
         done = convert_to_int8(
-            arguments.engine, pictures, arguments.out, ruler, bars.advance, options=options
+            arguments.engine, pictures, arguments.out, _make_ruler, bars.advance, options=options
         )
     spec, before, how = done.spec, done.before, done.quantisation
     return (
@@ -107,7 +111,7 @@ def _describe_times(before: float, after: float) -> str:
     return f"{after:.1f} ms a picture instead of {before:.1f} ({after / before:.2f} times)"
 
 
-PRECISIONS: Final[dict[str, Callable[[argparse.Namespace, Ruler], Lines]]] = {
+PRECISIONS: Final[dict[str, Callable[[argparse.Namespace], Lines]]] = {
     "fp16": _convert_to_half,
     "int8": _convert_to_int8,
 }

@@ -7,7 +7,7 @@ norms, map and score are computed in float32.
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -64,30 +64,20 @@ def convert_to_int8(
     path: Path,
     pictures: Sequence[Path],
     out: Path,
-    ruler: Ruler,
+    ruler: Callable[[EngineSpec], Ruler],
     progress: Progress,
     *,
     options: RefitOptions,
 ) -> Int8Conversion:
     """Writes `out`. pictures: files with the good pictures of the engine; others are ignored. Not
-    needed if they are stored beside the engine.
+    needed if they are stored beside the engine. ruler: makes one for the copy.
 
     Raises ConfigError for an engine that cannot be fitted again, SpecError without a fit record,
     DataError without its pictures, and ParityError, leaving no file, for a verdict that differs
     outside the band.
     """
     before, _, golden_pictures = read_original(path)
-    if before.method not in fitted_methods():
-        raise ConfigError(
-            f"{path} has the method {before.method}, which is not fitted from good pictures, so "
-            "its thresholds cannot be found in int8: use float32, or --precision fp16 on a GPU"
-        )
-    if before.threshold_rule.rule not in RULES:
-        raise ConfigError(
-            f"the thresholds of {path} were {before.threshold_rule.rule}, and scores in int8 need "
-            "others: choose them by a rule (`line-inspector threshold --refit`), convert the "
-            "engine, and then set those of the copy"
-        )
+    _refuse_unsuitable(path, before)
     record = read_fit_record(fit_record_path(path), before)
     fit_options = recall_options(before, record, options)
     normals = find_pictures(path, before, record, pictures)
@@ -96,25 +86,46 @@ def convert_to_int8(
         quantisation = _fit_int8(fit_options, normals, engine, progress)
         spec = _describe(engine, before, quantisation)
         fitted = read_fit_record(fit_record_path(engine), spec)
+        left_out = _compare_left_out(record, before, fitted, spec)
         graph = read_engine(engine)[1]
-        with (
-            checking.open_unchecked(out, graph, spec, threads=options.threads) as copy,
-            contextlib.closing(OnnxEngine(path, threads=options.threads)) as original,
-        ):
-            findings = compare_golden(copy, ruler=ruler)
-            assert findings is not None, "an engine that was just fitted has golden pictures"
-            require_parity(findings)
-            altered = checking.alter_pictures(normals.pixels, checking.PICTURES, spec.seed + 1)
-            verdicts = (
-                *_compare_left_out(record, before, fitted, spec),
-                _compare_pixels("golden pictures", original, copy, golden_pictures.pixels),
-                _compare_pixels("altered pictures", original, copy, altered),
-            )
-            for group in verdicts:
-                group.require()
-            ms = time_engines(original, copy, altered[:1])
-        write_engine(out, graph, spec)
+    with (
+        checking.open_unchecked(out, graph, spec, threads=options.threads) as copy,
+        contextlib.closing(OnnxEngine(path, threads=options.threads)) as original,
+    ):
+        findings = compare_golden(copy, ruler=ruler(spec))
+        assert findings is not None, "an engine that was just fitted has golden pictures"
+        require_parity(findings)
+        altered = checking.alter_pictures(normals.pixels, checking.PICTURES, spec.seed + 1)
+        verdicts = (
+            *left_out,
+            _compare_pixels("golden pictures", original, copy, golden_pictures.pixels),
+            _compare_pixels("altered pictures", original, copy, altered),
+        )
+        for group in verdicts:
+            group.require()
+        ms = time_engines(original, copy, altered[:1])
+    write_engine(out, graph, spec)
     return Int8Conversion(before, spec, findings, verdicts, ms)
+
+
+def _refuse_unsuitable(path: Path, spec: EngineSpec) -> None:
+    """Raises ConfigError if no int8 scores of left-out pictures can be computed for the engine."""
+    instead = "use it in float32, or convert it with --precision fp16 for a GPU"
+    if spec.method not in fitted_methods():
+        raise ConfigError(
+            f"{path} has the method {spec.method}, which is not fitted from good pictures, so no "
+            f"thresholds can be found in int8: {instead}"
+        )
+    if spec.foreground is not None:
+        raise ConfigError(
+            f"{path} judges a foreground that was learned from float32 features: {instead}"
+        )
+    if spec.threshold_rule.rule not in RULES:
+        raise ConfigError(
+            f"the thresholds of {path} were {spec.threshold_rule.rule}, and scores in int8 need "
+            "others: choose them by a rule (`line-inspector threshold --refit`), convert the "
+            "engine, and then set those of the copy"
+        )
 
 
 def _fit_int8(options: FitOptions, normals: Normals, out: Path, progress: Progress) -> Quantisation:
@@ -158,17 +169,21 @@ def _describe(engine: Path, before: EngineSpec, quantisation: Quantisation) -> E
 
 def _compare_left_out(
     record: FitRecord, before: EngineSpec, fitted: FitRecord, spec: EngineSpec
-) -> Iterator[Verdicts]:
+) -> tuple[Verdicts, ...]:
     """Nothing for an engine of one picture, whose scores are those of altered copies."""
     right, scores = _left_out(record), _left_out(fitted)
-    if both := [digest for digest in right if digest in scores]:
-        yield compare_verdicts(
+    both = [digest for digest in right if digest in scores]
+    if not both:
+        return ()
+    return (
+        compare_verdicts(
             "good pictures",
             np.array([right[digest] for digest in both]),
             before.image_threshold,
             np.array([scores[digest] for digest in both]),
             spec.image_threshold,
-        )
+        ),
+    )
 
 
 def _left_out(record: FitRecord) -> dict[str, float]:

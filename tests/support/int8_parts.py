@@ -7,7 +7,7 @@ from typing import Any
 from engine_parts import parts
 
 from engines.parity import Ruler
-from engines.spec_file import read_spec
+from engines.spec import EngineSpec
 from inspector.engine_check import make_ruler
 from inspector.measure.options import MeasureOptions
 from learning.backbones.zoo import DEFAULT, resolve
@@ -26,14 +26,11 @@ def fit_teachable(out: Path, method: str = "rad", **changes: Any) -> Path:
     return out
 
 
-def ruler_of(engine: Path) -> Ruler:
-    spec = read_spec(engine)
+def ruler_of(spec: EngineSpec) -> Ruler:
     return make_ruler(spec, None, MeasureOptions(), pixel_threshold=spec.pixel_threshold)
 
 
 def convert_parts(engine: Path, out: Path, *pictures: Path) -> Int8Conversion:
     """Without simulated defects."""
     options = RefitOptions(threads=1)
-    return convert_to_int8(
-        engine, pictures, out, ruler_of(engine), lambda *_: None, options=options
-    )
+    return convert_to_int8(engine, pictures, out, ruler_of, lambda *_: None, options=options)
