@@ -1,8 +1,8 @@
 """Times every method on an NVIDIA card by the clock of the card, and compares it with the limit.
 
 python -m benchmarks.card [ENGINE.onnx ...] makes an engine of every method at 256x256 on the
-embedded backbone. It converts these engines and the named ones to half precision and times them
-all with the command bench: on onnxruntime's CUDA and TensorRT providers and on TensorRT, with 1
+embedded backbone. It converts these engines and the named ones to half precision and, if they are
+fitted, to int8. It times them all with the command bench: on onnxruntime's CUDA and TensorRT providers and on TensorRT, with 1
 and 8 pictures. Without a card it ends with exit code 2.
 """
 
@@ -57,7 +57,11 @@ def _check_card() -> None:
 
 
 def _time_engine(engine: Path, batch: str, seconds: str) -> int:
-    files = [file for file in (engine, _convert_to_half(engine)) if file is not None]
+    copies = (
+        _convert(engine, "fp16"),
+        _convert(engine, "int8", "--normal", str(clips.normal())),
+    )
+    files = [file for file in (engine, *copies) if file is not None]
     return bench(
         [
             *map(str, files),
@@ -101,13 +105,15 @@ def _random_networks() -> Checkpoint:
     }
 
 
-def _convert_to_half(engine: Path) -> Path | None:
+def _convert(engine: Path, precision: str, *options: str) -> Path | None:
     """Always converts again, because the engine may have changed.
 
-    None if half precision is not accurate enough; the command convert has printed the reason.
+    None if the engine cannot be converted, or if the copy is not accurate enough; the command
+    convert has printed the reason.
     """
-    out = clips.FOLDER / f"{engine.stem}_fp16.onnx"
-    return out if convert([str(engine), "--out", str(out)]) == 0 else None
+    out = clips.FOLDER / f"{engine.stem}_{precision}.onnx"
+    words = [str(engine), "--precision", precision, "--out", str(out), "--overwrite", *options]
+    return out if convert(words) == 0 else None
 
 
 if __name__ == "__main__":
