@@ -2,8 +2,8 @@
 
 python -m benchmarks.card [ENGINE.onnx ...] makes an engine of every method at 256x256 on the
 embedded backbone. It converts these engines and the named ones to half precision and, if they are
-fitted, to int8. It times them all with the command bench: on onnxruntime's CUDA and TensorRT providers and on TensorRT, with 1
-and 8 pictures. Without a card it ends with exit code 2.
+fitted, to int8. It times them all with the command bench: on onnxruntime's CUDA and TensorRT
+providers and on TensorRT, with 1 and 8 pictures. Without a card it ends with exit code 2.
 """
 
 import argparse
