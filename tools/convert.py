@@ -91,7 +91,7 @@ def _convert_to_int8(arguments: argparse.Namespace) -> Lines:
             )
             for each in done.verdicts
         ),
-        _describe_golden(done.findings, "own golden ones"),
+        _describe_golden(done.findings, "reference"),
         ("on this CPU", f"{_describe_times(*done.ms)}; int8 gains most on CPUs with VNNI"),
     )
 

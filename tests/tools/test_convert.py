@@ -85,7 +85,7 @@ def test_an_int8_engine_is_made_and_described(engine, tmp_path, capsys):
     names = [line[:16].strip() for line in lines[1:]]
     assert names == [
         *("int8", "image threshold", "pixel threshold", "band", "good pictures"),
-        *("golden pictures", "altered pictures", "own golden ones", "on this CPU"),
+        *("golden pictures", "altered pictures", "reference", "on this CPU"),
     ]
     assert (
         f"{spec.image_threshold:.4f} instead of {read_spec(engine).image_threshold:.4f}"
