@@ -7,6 +7,7 @@ and every test picture is judged by both engines.
 """
 
 import argparse
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -98,7 +99,8 @@ def differences(sessions: Sessions, pixels: Image) -> tuple[float, float]:
     return shares[0], shares[1]
 
 
-def compare(name: str, method: Method[Any], pixels: Image, judged: Image) -> None:
+def compare(name: str, method: Method[Any], pixels: Image, judged: Image) -> dict[str, Any]:
+    """Prints a row of the table and returns it."""
     model = fit(method, pixels)
     sessions = open_both(method, model, (pixels.shape[1], pixels.shape[2]))
     times = cpu_ms(sessions, judged)
@@ -109,6 +111,13 @@ def compare(name: str, method: Method[Any], pixels: Image, judged: Image) -> Non
         f"{len(judged):10}{of_map:9.1e}{of_score:9.1e}",
         flush=True,
     )
+    row = {
+        "method": method.name,
+        "pictures": name,
+        "rows": len(model.bank),
+        "compared": len(judged),
+    }
+    return row | {"cpu_ms": times, "of_map": of_map, "of_score": of_score}
 
 
 def web_frames(count: int) -> Image:
@@ -117,14 +126,27 @@ def web_frames(count: int) -> Image:
     return np.stack([to_input(frame, rule)[0] for frame in frames])
 
 
-def compare_sets(folder: Path, names: Sequence[str]) -> None:
+def compare_sets(folder: Path, names: Sequence[str]) -> list[dict[str, Any]]:
+    rows = []
     for name in names:
         normals = from_folder(folder / name / "train" / "good")
         (data,) = load(folder / name, None)
         pictures = [read_picture(sample.path) for sample in data.tests()]
         judged = np.stack([to_input(p, normals.rule)[0] for p in pictures if p is not None])
         for method in METHODS:
-            compare(name, make_method(method, {}), normals.pixels, judged)
+            rows.append(compare(name, make_method(method, {}), normals.pixels, judged))
+    return rows
+
+
+def compare_sizes() -> list[dict[str, Any]]:
+    pixels = web_frames(FRAMES)
+    judged = alter_pictures(pixels, ALTERED, 0)
+    return [
+        compare(
+            "web", make_method("patchcore", {"coreset": 0.0, "most_rows": rows}), pixels, judged
+        )
+        for rows in ROWS
+    ]
 
 
 def main() -> None:
@@ -136,14 +158,11 @@ def main() -> None:
         f"{'method':11}{'pictures':11}{'rows':>7}{'MB':>8}{'float32':>9}{'codes':>8}{'ratio':>7}"
         f"{'compared':>10}{'map':>9}{'score':>9}   CPU ms a picture; largest differences"
     )
-    if arguments.data is not None:
-        compare_sets(arguments.data, arguments.sets)
-        return
-    pixels = web_frames(FRAMES)
-    judged = alter_pictures(pixels, ALTERED, 0)
-    for rows in ROWS:
-        method = make_method("patchcore", {"coreset": 0.0, "most_rows": rows})
-        compare("web", method, pixels, judged)
+    if arguments.data is None:
+        rows = compare_sizes()
+    else:
+        rows = compare_sets(arguments.data, arguments.sets)
+    print(json.dumps({"bank_search": rows}))
 
 
 if __name__ == "__main__":
