@@ -29,10 +29,13 @@ TOLERANCE = 1e-5
 """Relative to the largest value, at least 1. Measured differences are below 2e-6."""
 
 
-@pytest.fixture(scope="module", params=fitted_methods())
+LARGE_BANK = ("patchcore", {"coreset": 0.8})
+
+
+@pytest.fixture(scope="module", params=[*((name, {}) for name in fitted_methods()), LARGE_BANK])
 def method_engine(request, tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp(request.param) / "engine.onnx"
-    method, backbone = ready_method(request.param, {}, out.parent)
+    out = tmp_path_factory.mktemp("engine") / "engine.onnx"
+    method, backbone = ready_method(*request.param, out.parent)
     recipe = FitOptions("parts", method, backbone, threads=1)
     fit_engine(parts(8), recipe, out, lambda *_: None)
     return out
