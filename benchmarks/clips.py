@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import subprocess
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -104,3 +106,15 @@ def engine(
     if code != 0:
         raise SystemExit(code)
     return path
+
+
+def int8_engine(path: Path) -> Path | None:
+    """The int8 form of an engine that engine() made, made if it is missing. None if it could not be
+    made; the command convert has printed the reason."""
+    out = path.with_name(f"{path.stem}_int8.onnx")
+    if out.exists():
+        return out
+    command = ["-m", "tools.convert", str(path), "--precision", "int8"]
+    command += ["--normal", str(normal()), "--out", str(out)]
+    done = subprocess.run([sys.executable, *command], stdout=subprocess.DEVNULL)
+    return out if done.returncode == 0 else None

@@ -199,6 +199,9 @@ def _open(
     options.inter_op_num_threads = 1
     # Threads that spin would use about 15 ms of CPU time per frame that other stages need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # A pattern is a second block for the intermediate results, beside that of the first run. It
+    # takes 9 MB at 256x256 px and saves no measurable time.
+    options.enable_mem_pattern = False
     options.log_severity_level = 3
     missing = "" if providers[0] == CPU else preload_libraries(ort)
     with_options = [(name, _provider_options(name)) for name in providers]
