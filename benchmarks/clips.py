@@ -39,15 +39,18 @@ def texture() -> Image:
 
 
 def frames(frame_hw: tuple[int, int], count: int, share: float, seed: int) -> Iterator[Image]:
-    """Frames of a moving web. A share of them, evenly spread, shows a defect."""
+    """Frames of a moving web. A share of them, evenly spread, shows a defect.
+
+    share: above 1 it is the number of defects in each frame.
+    """
     web = MovingWeb(
         texture(), frame_hw=frame_hw, mm_per_px=MM_PER_PX, speed_px_per_frame=SPEED, seed=seed
     )
     rng = np.random.default_rng(seed)
-    every = round(1 / share) if share else 0
+    every, defects = (max(1, round(1 / share)) if share else 0), max(1, round(share))
     for i in range(count):
         image, _ = web.frame(i)
-        if every and i % every == every - 1:
+        for _ in range(defects if every and i % every == every - 1 else 0):
             kind = ("hole", "scratch", "stain")[int(rng.integers(3))]
             centre = (frame_hw[1] * rng.uniform(0.2, 0.8), frame_hw[0] * rng.uniform(0.2, 0.8))
             image = render(image, random_defect(kind, rng, centre_px=centre, mm_per_px=MM_PER_PX))
@@ -89,18 +92,26 @@ def normal(frame_hw: tuple[int, int] = (720, 1280)) -> Path:
 
 
 def engine(
-    size: str | None, frame_hw: tuple[int, int] = (720, 1280), *, method: str = "rad"
+    size: str | None,
+    frame_hw: tuple[int, int] = (720, 1280),
+    *,
+    method: str = "rad",
+    coreset: int | None = None,
 ) -> Path:
     """An engine fitted on normal(), which is made if it is missing.
 
-    size: WxH, None for the aspect of the frames.
+    size: WxH, None for the aspect of the frames. coreset: as the option of the method; None leaves
+    it out.
     """
-    path = FOLDER / f"{method}_{size or 'aspect'}_{frame_hw[0]}p.onnx"
+    thinned = "" if coreset is None else f"_{coreset}"
+    path = FOLDER / f"{method}_{size or 'aspect'}_{frame_hw[0]}p{thinned}.onnx"
     if path.exists():
         return path
     arguments = ["--method", method, "--normal", str(normal(frame_hw)), "--out", str(path)]
     if size is not None:
         arguments += ["--size", size]
+    if coreset is not None:
+        arguments += ["--coreset", str(coreset)]
     with contextlib.redirect_stdout(io.StringIO()):
         code = fit(arguments)
     if code != 0:

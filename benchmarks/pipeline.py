@@ -164,12 +164,13 @@ def measure_case(
 def run_programs(
     case: Case, files: tuple[Path, Path], pythons: Mapping[str, str], before: Path | None
 ) -> Iterator[tuple[str, Row]]:
-    """Name and figures of each program. The others write full size, and know nothing of int8."""
+    """Name and figures of each program. Those of PEERS write videos of full size only."""
     yield "now", inspect(*files, *case.settings)
     if before is not None and case.precision == "float32":
         yield "before", inspect(*files, *case.settings, tree=before)
-    arguments = [*map(str, files), str(FOLDER / "loop.mp4"), str(case.scale)]
-    yield "loop", json.loads(run_child(["-m", "benchmarks.plain_loop", *arguments]))
+    arguments = [*map(str, files), str(FOLDER / "loop.mp4")]
+    loop = ["-m", "benchmarks.plain_loop", *arguments, str(case.scale)]
+    yield "loop", json.loads(run_child(loop))
     if case.precision == "float32" and case.share == 0.05 and case.scale == 1.0:
         for name, python in pythons.items():
             module = PEERS[name][0]

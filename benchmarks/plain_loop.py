@@ -34,16 +34,14 @@ class PlainEngine:
         anomaly_map, score = self._session.run(None, {"pixels": rgb[np.newaxis]})
         return anomaly_map[0], float(score[0])
 
-    def draw(self, frame: Image, anomaly_map: Map, scale: float) -> Image:
-        """The frame and, beside it, the frame with the colours of the map."""
-        if scale != 1:
-            frame = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    def draw(self, frame: Image, anomaly_map: Map) -> Image:
+        """The frame with the colours of the map."""
         low, high = self.spec.display_range
         grey = np.clip((anomaly_map - low) / (high - low) * 255, 0, 255).astype(np.uint8)
         heat = cv2.applyColorMap(
             cv2.resize(grey, (frame.shape[1], frame.shape[0])), cv2.COLORMAP_JET
         )
-        return np.hstack([frame, cv2.addWeighted(frame, 0.5, heat, 0.5, 0)])
+        return cv2.addWeighted(frame, 0.5, heat, 0.5, 0)
 
 
 def run(clip: str, engine: str, out: str, scale: float = 1.0) -> dict[str, float]:
@@ -60,7 +58,9 @@ def run(clip: str, engine: str, out: str, scale: float = 1.0) -> dict[str, float
         frames += 1
         if not scale:
             continue
-        both = plain.draw(frame, anomaly_map, scale)
+        if scale != 1:
+            frame = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        both = np.hstack([frame, plain.draw(frame, anomaly_map)])
         if writer is None:
             fps = capture.get(cv2.CAP_PROP_FPS)
             code = cv2.VideoWriter.fourcc(*"mp4v")

@@ -1,7 +1,8 @@
 """Inspects a clip with supervision's process_video and the same engine and drawing as the loop.
 
-`make peers` installs supervision in an environment of its own; benchmarks.pipeline then runs
-python -m benchmarks.supervision_video CLIP ENGINE OUT SCALE there. It prints one JSON line.
+`make peers` installs supervision in a separate environment, and benchmarks.pipeline then runs
+python -m benchmarks.supervision_video CLIP ENGINE OUT there. It prints one JSON line. The video of
+process_video always has the size of the clip. So it holds only the half with the colours.
 """
 
 import json
@@ -14,8 +15,7 @@ from benchmarks.plain_loop import PlainEngine, figures
 from inspector.core.arrays import Image
 
 
-def run(clip: str, engine: str, out: str, scale: float) -> dict[str, float]:
-    """scale: above 0, because process_video always writes a video."""
+def run(clip: str, engine: str, out: str) -> dict[str, float]:
     plain = PlainEngine(engine)
     counts = {"frames": 0, "failed": 0}
 
@@ -23,7 +23,7 @@ def run(clip: str, engine: str, out: str, scale: float) -> dict[str, float]:
         anomaly_map, score = plain.infer(frame)
         counts["frames"] += 1
         counts["failed"] += score >= plain.spec.image_threshold
-        return plain.draw(frame, anomaly_map, scale)
+        return plain.draw(frame, anomaly_map)
 
     start, start_cpu = time.perf_counter(), time.process_time()
     supervision.process_video(source_path=clip, target_path=out, callback=annotate)
@@ -31,4 +31,4 @@ def run(clip: str, engine: str, out: str, scale: float) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(*sys.argv[1:4], scale=float(sys.argv[4]))))
+    print(json.dumps(run(*sys.argv[1:4])))
