@@ -122,3 +122,8 @@ $(GPU_VENV)/.gpu: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv-supervision
 	.venv-supervision/bin/pip install --quiet --disable-pip-version-check -e '.[cpu]' supervision==0.31.2
 	touch $@
+
+.venv-anomalib/.peer:
+	$(PYTHON) -m venv .venv-anomalib
+	.venv-anomalib/bin/pip install --quiet --disable-pip-version-check -e '.[cpu]' 'anomalib[openvino]==2.7.0'
+	touch $@

@@ -28,11 +28,15 @@ class PlainEngine:
 
     def infer(self, frame: Image) -> tuple[Map, float]:
         """frame: (H, W, 3) uint8 BGR."""
+        pixels = self.prepare(frame)[np.newaxis]
+        anomaly_map, score = self._session.run(None, {"pixels": pixels})
+        return anomaly_map[0], float(score[0])
+
+    def prepare(self, frame: Image) -> Image:
+        """(h, w, 3) uint8 RGB of the engine's input size."""
         height, width = self.spec.resize.input_hw
         small = cv2.resize(frame, (width, height), interpolation=cv2.INTER_AREA)
-        rgb = cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
-        anomaly_map, score = self._session.run(None, {"pixels": rgb[np.newaxis]})
-        return anomaly_map[0], float(score[0])
+        return cv2.cvtColor(small, cv2.COLOR_BGR2RGB)
 
     def draw(self, frame: Image, anomaly_map: Map) -> Image:
         """The frame with the colours of the map."""
@@ -44,8 +48,8 @@ class PlainEngine:
         return cv2.addWeighted(frame, 0.5, heat, 0.5, 0)
 
 
-def run(clip: str, engine: str, out: str, scale: float = 1.0) -> dict[str, float]:
-    plain = PlainEngine(engine)
+def run(clip: str, plain: PlainEngine, out: str, scale: float = 1.0) -> dict[str, float]:
+    """The figures of one run. out: the video that is written, unless scale is 0."""
     capture = cv2.VideoCapture(clip)
     writer, frames, failed = None, 0, 0
     start, start_cpu = time.perf_counter(), time.process_time()
@@ -84,4 +88,5 @@ def figures(frames: int, failed: int, start: float, start_cpu: float) -> dict[st
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(*sys.argv[1:4], scale=float(sys.argv[4]))))
+    clip, engine, out, scale = sys.argv[1:5]
+    print(json.dumps(run(clip, PlainEngine(engine), out, float(scale))))
