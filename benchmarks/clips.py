@@ -57,9 +57,21 @@ def frames(frame_hw: tuple[int, int], count: int, share: float, seed: int) -> It
         yield image
 
 
-def clip(frame_hw: tuple[int, int], count: int, share: float, seed: int = 3) -> Path:
-    """An H.264 file, which is made if it is missing."""
-    path = FOLDER / f"web_{frame_hw[0]}p_{count}_{round(share * 100)}.mp4"
+def clip(
+    frame_hw: tuple[int, int],
+    count: int,
+    share: float,
+    seed: int = 3,
+    *,
+    resized_from: tuple[int, int] | None = None,
+) -> Path:
+    """An H.264 file, which is made if it is missing.
+
+    resized_from: size in which the frames are drawn, so that all sizes show the same; None is
+    frame_hw.
+    """
+    drawn = "" if resized_from is None else f"_from_{resized_from[0]}p"
+    path = FOLDER / f"web_{frame_hw[0]}p_{count}_{round(share * 100)}{drawn}.mp4"
     if path.exists():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,7 +81,9 @@ def clip(frame_hw: tuple[int, int], count: int, share: float, seed: int = 3) -> 
         stream.height, stream.width = frame_hw
         stream.pix_fmt = "yuv420p"
         stream.time_base = Fraction(1, FPS)
-        for image in frames(frame_hw, count, share, seed):
+        for image in frames(resized_from or frame_hw, count, share, seed):
+            if resized_from is not None:
+                image = cv2.resize(image, frame_hw[::-1], interpolation=cv2.INTER_AREA)
             i420 = cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(i420, format="yuv420p")))
         container.mux(stream.encode())

@@ -43,7 +43,7 @@ def main(frames: int, repeats: int) -> dict[str, Any]:
 
     tables: dict[str, dict[str, Row]] = {}
     tables["cores"] = measure_cores(usual, repeat)
-    sizes = {f"{h}p": clip((h, w), frames, 0.05) for h, w in SIZES}
+    sizes = {f"{h}p": clip((h, w), frames, 0.05, resized_from=SIZES[1]) for h, w in SIZES}
     tables["resolution"] = {n: repeat(lambda c=c: run(c, usual[1])) for n, c in sizes.items()}
     crowded = {f"{share:g}": clip(SIZES[1], frames, share) for share in DEFECTS}
     tables["defects"] = {n: repeat(lambda c=c: run(c, usual[1])) for n, c in crowded.items()}

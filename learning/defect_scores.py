@@ -92,6 +92,8 @@ class DefectScorer:
     def _draw_next(self) -> None:
         if self._waiting:
             self._drawn.append(self._drawer.submit(self._draw, self._waiting.popleft()))
+        if not self._waiting:
+            self._drawer.shutdown(wait=False)  # it still draws what was submitted
 
     def _draw(self, batch: list[DefectPlan]) -> _Drawn:
         drawn = [(plan, draw_defect(self._pixels, plan, self._job.inside)) for plan in batch]
