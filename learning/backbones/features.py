@@ -94,6 +94,7 @@ def open_session(path: Path, threads: int, device: str) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = runtime_threads(threads)
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.enable_mem_pattern = False  # see engines.backends.onnx
     providers: list[Any] = ["CPUExecutionProvider"]
     missing = ""
     if device == "cuda":
