@@ -103,6 +103,8 @@ class Run:
             "ended_utc": utc_now(),
             "source": info.source.source_id,
             "live": info.source.live,
+            "decoder": info.source.decoder,
+            "video_encoder": info.video_encoder,
             "check": info.check,
             "image_threshold": info.image_threshold,
             "pixel_threshold": info.pixel_threshold,
