@@ -97,6 +97,7 @@ def build_run(
         if source.info.frame_hw is not None:
             check_frames(config, spec, calibration, source.info.frame_hw)
         output, run_id = config.output, run_id or new_run_id()
+        live = source.info.live and recorded is None
         guard = None
         if outputs is None:
             folder = folder or reserve_folder(output.dir, run_id)
@@ -110,12 +111,13 @@ def build_run(
             )
             # A locked or damaged outbox must end the run before old results are removed.
             guard = DiskGuard(folder, output.disk) if output.disk.enabled else None
-            files = make_files(config, folder, evidence, guard, part_table=joiner is None)
+            files = make_files(
+                *(config, folder, evidence, guard), part_table=joiner is None, live=live
+            )
             outputs = [*map(Output, remote), *make_vlm(config, spec, name), *files]
         folder = folder or Path(output.dir)
         names = run_id, name or SINGLE
         info = make_info(config, spec, calibration, source, folder, names, link)
-        live = source.info.live and recorded is None
         machine = states.link(info, config.parts)
         if machine is not None:
             outputs = [Output(machine), *outputs]

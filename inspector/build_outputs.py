@@ -22,6 +22,7 @@ from inspector.outputs.folder import (
     VIDEO,
     ResultFolder,
 )
+from inspector.pipeline.background import BackgroundSink
 from inspector.pipeline.stages import Output
 from inspector.run_evidence import RunEvidence
 from inspector.service.disk_guard import DiskGuard
@@ -40,9 +41,11 @@ def make_files(
     guard: DiskGuard | None,
     *,
     part_table: bool,
+    live: bool,
 ) -> list[Output]:
     """The logs come before video and snapshots, because they are more important. guard: of all
-    outputs except logs and tables. part_table: False if the session writes the table of parts."""
+    outputs except logs and tables. part_table: False if the session writes the table of parts.
+    live: the verdicts must not wait for video and pictures."""
     options, tracking = config.output, config.tracking
     snapshots, pictures = options.snapshots, options.defect_pictures
     tracked = tracking.enabled
@@ -67,16 +70,16 @@ def make_files(
         outputs.append(_guarded(sink, guard, fatal=pictures.on_error == "fatal"))
     if options.video.enabled:
         sink = _make_sink("video_file", folder / VIDEO, options.video)
-        outputs.append(_guarded(sink, guard, fatal=True))
+        outputs.append(_behind(sink, guard, fatal=True, live=live))
     if snapshots.max_count > 0:
         sink = _make_sink("snapshots", folder / SNAPSHOTS, snapshots)
-        outputs.append(_guarded(sink, guard, fatal=snapshots.on_error == "fatal"))
+        outputs.append(_behind(sink, guard, fatal=snapshots.on_error == "fatal", live=live))
     if (explained := options.explained_pictures).when != "none":
         sink = _make_sink("explained_pictures", folder / EXPLAINED, explained)
-        outputs.append(_guarded(sink, guard, fatal=explained.on_error == "fatal"))
+        outputs.append(_behind(sink, guard, fatal=explained.on_error == "fatal", live=live))
     if (originals := options.originals).enabled:
         sink = _make_sink("originals", folder / ORIGINALS, originals)
-        outputs.append(_guarded(sink, guard, fatal=originals.on_error == "fatal"))
+        outputs.append(_behind(sink, guard, fatal=originals.on_error == "fatal", live=live))
     if tracked and options.roll_map:
         outputs.append(Output(load_entry(ROLL_MAP)(folder, options.four_points), fatal=False))
     return outputs
@@ -92,6 +95,12 @@ def make_vlm(config: Config, spec: EngineSpec, source: str | None) -> list[Outpu
 
 def _guarded(sink: Sink, guard: DiskGuard | None, *, fatal: bool) -> Output:
     return Output(sink if guard is None else guard.wrap(sink), fatal=fatal)
+
+
+def _behind(sink: Sink, guard: DiskGuard | None, *, fatal: bool, live: bool) -> Output:
+    """An output that a live source writes in the background."""
+    output = _guarded(sink, guard, fatal=fatal)
+    return Output(BackgroundSink(output.sink), fatal=fatal) if live else output
 
 
 def _make_sink(name: str, path: Path, *options: Any, **more: Any) -> Sink:
