@@ -121,7 +121,8 @@ def make_row(summary: Mapping[str, Any], rate: float) -> dict[str, Any]:
         "frames": frames,
         "dropped": summary["dropped"],
         "left_out": (summary.get("background") or {}).get("left_out", 0),
-        "defects": round(summary["defects"]["count"] / frames, 1),
+        "defects": round(summary["defects"]["total"] / frames, 1),
+        "refined": round(summary["defects"]["refined"] / frames, 1),
         "cpu_ms": summary["cpu_ms_per_frame"],
     }
 

@@ -249,6 +249,7 @@ def _connect(
             find_ignored_keys(config, source),
             empty.warnings,
             pipeline.drops.warnings,
+            pipeline.background.warnings,
             [] if interruption is None else interruption.sentences,
             [] if events.tracking is None else events.tracking.warnings,
             [] if events.parts is None else events.parts.warnings,

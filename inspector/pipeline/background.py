@@ -67,15 +67,18 @@ class Background:
 
     add() runs on the output thread, after the verdict was sent and the log was written. run() runs
     on a separate thread. If PLACES frames wait already, the oldest PASS frame among them is left
-    out, or if there is none the oldest frame. left_out: number of these frames.
+    out, or if there is none the oldest frame. left_out: number of these frames. warnings: empty, or
+    one sentence about them.
     """
 
     def __init__(self, receivers: Sequence[Receiver]) -> None:
         self._receivers = [r for r in receivers if isinstance(r.sink, BackgroundSink)]
+        self._names = [receiver.sink.name for receiver in self._receivers]
         self._waiting: Channel[tuple[Inspection, Picture]] = Channel(
             PLACES, lambda item: item[0].verdict is Verdict.PASS
         )
-        self._aborted = 0
+        self._aborted = self._refused = 0
+        self.warnings: list[str] = []
 
     @property
     def is_used(self) -> bool:
@@ -83,11 +86,15 @@ class Background:
 
     @property
     def left_out(self) -> int:
-        return self._waiting.dropped + self._aborted
+        return self._waiting.dropped + self._aborted + self._refused
 
     def add(self, inspection: Inspection, picture: Picture) -> None:
-        if self._receivers:
-            self._waiting.put((inspection, picture), drop_oldest=True)
+        if not self._receivers:
+            return
+        if not self._waiting.put((inspection, picture), drop_oldest=True):
+            self._refused += 1  # after abort()
+        if self._waiting.dropped:
+            self._warn(self._waiting.dropped)
 
     def run(self, watchdog: Watchdog) -> None:
         """Writes until close() or abort()."""
@@ -111,12 +118,22 @@ class Background:
         """Lets run() end after the frame that it writes. The others are left out."""
         self._aborted += self._waiting.abort()
 
+    def _warn(self, count: int) -> None:
+        """Logs the first frame that is left out."""
+        sentence = (
+            f"{count} frames were inspected and logged, but {', '.join(self._names)} lack them, "
+            "because they are too slow for this source: set a smaller output.video.scale, or use a "
+            "faster disk"
+        )
+        if not self.warnings:
+            logger.warning("{}", sentence)
+        self.warnings[:] = [sentence]
+
     def summary(self) -> dict[str, Any] | None:
         """The key `background` of summary.json."""
         if not self._receivers:
             return None
-        names = [receiver.sink.name for receiver in self._receivers]
-        return {"outputs": names, "left_out": self.left_out}
+        return {"outputs": self._names, "left_out": self.left_out}
 
 
 def lower_priority() -> None:

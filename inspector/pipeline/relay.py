@@ -97,9 +97,7 @@ class Relay:
             after(ticket)
 
 
-def _gather(
-    inbox: Channel[Ticket], most: int, before: Callable[[], None] | None
-) -> deque[Ticket]:
+def _gather(inbox: Channel[Ticket], most: int, before: Callable[[], None] | None) -> deque[Ticket]:
     """Waits for the next `most` tickets. Returns fewer at the end of the inbox, none after it.
 
     Smaller batches of the tickets that are ready would depend on the speed of the threads, and the

@@ -25,10 +25,6 @@ from inspector.pipeline.watchdog import Watchdog
 GRACE_S = 10.0
 """Time for the threads to end after an abort, and for a source to end after close()."""
 
-LEAD_NS = 3_000_000
-"""Time before the end of the inference at which a live frame is taken. Preprocessing 1280x720 takes
-1 ms."""
-
 STAGES = ("capture", "preprocess", "infer", "measure", "output")
 
 
@@ -263,7 +259,7 @@ class Pipeline:
     def _wait(self) -> None:
         """A frame that can be replaced by a newer one is taken when the engine is nearly free."""
         if self.drops.allowed:
-            self._prepared.wait_for_demand(LEAD_NS)
+            self._prepared.wait_for_demand()
 
     def _infer(self) -> None:
         engine = self._stages.open_engine()
