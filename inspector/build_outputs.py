@@ -22,7 +22,7 @@ from inspector.outputs.folder import (
     VIDEO,
     ResultFolder,
 )
-from inspector.pipeline.background import BackgroundSink
+from inspector.pipeline.background import in_background
 from inspector.pipeline.stages import Output
 from inspector.run_evidence import RunEvidence
 from inspector.service.disk_guard import DiskGuard
@@ -67,7 +67,7 @@ def make_files(
         outputs.append(Output(_make_sink("encoder_file", folder / ENCODER)))
     if pictures.max_count > 0:
         sink = _make_sink("defect_pictures", folder / DEFECT_PICTURES, pictures, tracked=tracked)
-        outputs.append(_guarded(sink, guard, fatal=pictures.on_error == "fatal"))
+        outputs.append(_behind(sink, guard, fatal=pictures.on_error == "fatal", live=live))
     if options.video.enabled:
         sink = _make_sink("video_file", folder / VIDEO, options.video)
         outputs.append(_behind(sink, guard, fatal=True, live=live))
@@ -93,14 +93,10 @@ def make_vlm(config: Config, spec: EngineSpec, source: str | None) -> list[Outpu
     return [Output(sink, fatal=False)]
 
 
-def _guarded(sink: Sink, guard: DiskGuard | None, *, fatal: bool) -> Output:
-    return Output(sink if guard is None else guard.wrap(sink), fatal=fatal)
-
-
 def _behind(sink: Sink, guard: DiskGuard | None, *, fatal: bool, live: bool) -> Output:
     """An output that a live source writes in the background."""
-    output = _guarded(sink, guard, fatal=fatal)
-    return Output(BackgroundSink(output.sink), fatal=fatal) if live else output
+    guarded: Sink = sink if guard is None else guard.wrap(sink)
+    return Output(in_background(guarded) if live else guarded, fatal=fatal)
 
 
 def _make_sink(name: str, path: Path, *options: Any, **more: Any) -> Sink:

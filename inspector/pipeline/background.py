@@ -12,7 +12,7 @@ from loguru import logger
 
 from inspector.core.channel import END, Channel
 from inspector.core.file_hash import FileState
-from inspector.core.protocols import HashedSink, Picture, Sink
+from inspector.core.protocols import CompletingSink, HashedSink, Picture, Sink
 from inspector.core.types import Inspection, RunInfo, Verdict
 from inspector.pipeline.receiver import Receiver
 from inspector.pipeline.watchdog import Watchdog
@@ -29,7 +29,7 @@ NICENESS: Final = 10
 class BackgroundSink:
     """A sink that is written after all others, on another thread. It may miss frames.
 
-    The sink must not take events or complete inspections. take_states() is for the output thread.
+    The sink must not take events. take_states() is for the output thread.
     """
 
     def __init__(self, sink: Sink) -> None:
@@ -60,6 +60,21 @@ class BackgroundSink:
             states = self._sink.take_states()
             with self._lock:
                 self._states |= states
+
+
+class BackgroundCompletingSink(BackgroundSink):
+    """The same for a sink that completes inspections and events, on the output thread."""
+
+    def __init__(self, sink: Sink) -> None:
+        super().__init__(sink)
+        assert isinstance(sink, CompletingSink)
+        self.warnings = sink.warnings
+        self.complete, self.complete_event = sink.complete, sink.complete_event
+
+
+def in_background(sink: Sink) -> BackgroundSink:
+    completes = isinstance(sink, CompletingSink)
+    return BackgroundCompletingSink(sink) if completes else BackgroundSink(sink)
 
 
 class Background:
@@ -121,9 +136,9 @@ class Background:
     def _warn(self, count: int) -> None:
         """Logs the first frame that is left out."""
         sentence = (
-            f"{count} frames were inspected and logged, but {', '.join(self._names)} lack them, "
-            "because they are too slow for this source: set a smaller output.video.scale, or use a "
-            "faster disk"
+            f"{', '.join(self._names)}: {count} frames are missing, which were inspected and "
+            "logged, because these outputs are too slow for this source: set a smaller "
+            "output.video.scale, or use a faster disk"
         )
         if not self.warnings:
             logger.warning("{}", sentence)

@@ -115,7 +115,9 @@ def test_frames_that_the_video_lacks_are_counted() -> None:
     left_out = 20 - len(video.frame_ids)
     assert pipeline.background.summary() == {"outputs": ["video"], "left_out": left_out}
     (warning,) = pipeline.background.warnings
-    assert warning.startswith(f"{left_out} frames were inspected and logged, but video lack them")
+    assert warning.startswith(
+        f"video: {left_out} frames are missing, which were inspected and logged"
+    )
 
 
 def test_failing_frames_are_left_out_last() -> None:
