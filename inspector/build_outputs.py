@@ -79,7 +79,8 @@ def make_files(
         outputs.append(_behind(sink, guard, fatal=explained.on_error == "fatal", live=live))
     if (originals := options.originals).enabled:
         sink = _make_sink("originals", folder / ORIGINALS, originals)
-        outputs.append(_behind(sink, guard, fatal=originals.on_error == "fatal", live=live))
+        # Every inspected frame of a replay needs its original, so they are not left out.
+        outputs.append(_behind(sink, guard, fatal=originals.on_error == "fatal", live=False))
     if tracked and options.roll_map:
         outputs.append(Output(load_entry(ROLL_MAP)(folder, options.four_points), fatal=False))
     return outputs

@@ -1,4 +1,4 @@
-"""Runs five threads with channels between them, and accounts for every captured frame."""
+"""Runs the stages in threads with channels between them, and accounts for every captured frame."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -36,6 +36,7 @@ class Pipeline:
     between capture and preprocess. A file drops no frame, and a live source that holds its frames
     (BufferedSource) drops them itself. The first error aborts the run, closes every sink, and
     finish() raises it. After an error of the source the captured frames are still inspected.
+    background: the outputs that get an inspection after its verdict was sent and logged.
 
     reporting: True when engine and sinks are open. batch: number of frames per call of the engine,
     for files; always 1 for a live source, because frames would wait for each other. event_stages:

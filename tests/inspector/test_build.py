@@ -85,7 +85,7 @@ def test_only_a_live_source_writes_video_and_pictures_in_the_background(
         },
     )
     summary = run.summary("finished", 0, None)["background"]
-    outputs = ["defect_pictures", "video_file", "snapshots", "explained_pictures", "originals"]
+    outputs = ["defect_pictures", "video_file", "snapshots", "explained_pictures"]
     assert summary == ({"outputs": outputs, "left_out": 0} if live else None)
 
 
