@@ -78,13 +78,14 @@ class Reporter:
         """Reports until the channel ends. Returns an error after too many ERROR frames in a row."""
         while (ticket := self._take(channel, watchdog)) is not END:
             start_ns = watchdog.begin("output", [ticket.frame.frame_id])
+            lost = 1
             try:
                 inspection = self._report(ticket)
                 watchdog.end("output")
                 stats.count_inspection(inspection, output_ms=ms_since(start_ns))
-            except BaseException:
-                stats.count_aborted(1)
-                raise
+                lost = 0
+            finally:
+                stats.count_aborted(lost)
             if (error := streak.add(inspection)) is not None:
                 return error
         return None

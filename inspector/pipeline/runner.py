@@ -36,11 +36,11 @@ class Pipeline:
     between capture and preprocess. A file drops no frame, and a live source that holds its frames
     (BufferedSource) drops them itself. The first error aborts the run, closes every sink, and
     finish() raises it. After an error of the source the captured frames are still inspected.
-    background: the outputs that get an inspection after its verdict was sent and logged.
 
-    reporting: True when engine and sinks are open. batch: number of frames per call of the engine,
-    for files; always 1 for a live source, because frames would wait for each other. event_stages:
-    get every inspection in this order, before the sinks. deadline_s: None for no limit.
+    reporting: True when engine and sinks are open. background: writes what may be late. batch:
+    number of frames per call of the engine, for files; always 1 for a live source, because frames
+    would wait for each other. event_stages: get every inspection in this order, before the sinks.
+    deadline_s: None for no limit.
     """
 
     def __init__(
@@ -124,8 +124,7 @@ class Pipeline:
                 return
 
     def start(self) -> None:
-        """Starts to capture, if engine and sinks could be opened. Opens them first if open() was
-        not called."""
+        """Starts to capture, if engine and sinks could be opened. Calls open() first if needed."""
         if self._threads["infer"].ident is None:
             self.open()
         if not self.reporting:
