@@ -28,7 +28,7 @@ MOST_BYTES: Final = 64 * 2**20
 MOST_LIVE: Final = 8
 """Pictures of one frame of a live source without tracking, so that they cost no frames."""
 
-MOST_DUE: Final = 32
+MOST_DUE: Final = 8
 """Pictures of a live source that are named, but not drawn yet. Further defects have no picture."""
 
 Rank = tuple[bool, bool, float, float]
@@ -198,8 +198,9 @@ class DefectPictureSink:
         return f"{self._folder.name}/{due.path.name}"
 
     def _draw_due(self) -> None:
-        """Draws the pictures of a live source that are named already."""
-        while self._due:
+        """Draws the pictures of a live source that are named already, but none that is named
+        meanwhile."""
+        for _ in range(len(self._due)):
             self._draw(self._due.popleft())
 
     def _draw(self, due: _Due) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,8 +23,17 @@ BACKGROUND: Final = "background"
 PLACES: Final = 4
 """Frames that may wait. Each of them is in memory."""
 
-NICENESS: Final = 10
+BEFORE: Final = ("measure", "output")
+WAIT_S: Final = 0.001
+MOST_WAITS: Final = 30
+"""An output begins to write when none of these stages works, or after this number of waits."""
+
+NICENESS: Final = 19
 """Added to the niceness of the thread, so that encoding gets the time that is left."""
+
+SWITCH_S: Final = 0.0001
+"""Python lets a thread run for 5 ms while others wait. So a frame that passes five threads could
+wait 25 ms for a picture that is being drawn."""
 
 
 class BackgroundSink:
@@ -112,7 +122,8 @@ class Background:
             self._warn(self._waiting.dropped)
 
     def run(self, watchdog: Watchdog) -> None:
-        """Writes until close() or abort()."""
+        """Writes until close() or abort(). Changes the switch interval of the process."""
+        sys.setswitchinterval(SWITCH_S)
         lower_priority()
         while (item := self._waiting.get()) is not END:
             assert item is not None
@@ -120,6 +131,7 @@ class Background:
             # The frame was counted when its lines were written.
             watchdog.begin(BACKGROUND, [inspection.frame_id], held=0)
             for receiver in self._receivers:
+                wait_for_pause(watchdog)
                 receiver.attempt(partial(receiver.sink.write, inspection, picture))
             watchdog.end(BACKGROUND)
 
@@ -149,6 +161,15 @@ class Background:
         if not self._receivers:
             return None
         return {"outputs": self._names, "left_out": self.left_out}
+
+
+def wait_for_pause(watchdog: Watchdog) -> None:
+    """Waits until no frame is measured or logged, but not for long. Python runs one thread at a
+    time, so drawing would slow them."""
+    for _ in range(MOST_WAITS):
+        if not watchdog.is_busy(BEFORE):
+            return
+        time.sleep(WAIT_S)
 
 
 def lower_priority() -> None:
