@@ -37,6 +37,10 @@ FRAME_MS: Final = 1000.0
 DEBT_S: Final = 0.5
 """Largest debt after a region that took very long."""
 
+IN_VAIN: Final = 20
+"""The time of a region that was given up counts so many times. The next one would most likely be
+given up too, and it delays the log."""
+
 FULL: Final = 2
 """Waiting frames at which a region is given up. There is still room for two frames before one is
 dropped."""
@@ -100,7 +104,7 @@ class LiveMeasuring:
             if not self._abandoned.wait(0):
                 self._warn_of_long_work(self._abandoned)
                 return False
-            self._left_s -= self._abandoned.seconds
+            self._left_s -= IN_VAIN * self._abandoned.seconds
             abandoned, self._abandoned = self._abandoned, None
             abandoned.result()
         return self._left_s > 0 and not self.waiting()

@@ -7,7 +7,7 @@ from inspector.core.clock import now_ns
 
 T = TypeVar("T")
 
-LEAD_NS: Final = 3_000_000
+LEAD_NS: Final = 2_000_000
 """Time for making an item. Preprocessing 1280x720 takes 1 ms."""
 
 

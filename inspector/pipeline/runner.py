@@ -70,7 +70,7 @@ class Pipeline:
         self.drops = Drops(source)
         self._batch = 1 if self._live else batch
         capacity = 1 if self._live else 2
-        self._captured: Channel[Ticket] = Channel(2)
+        self._captured: Channel[Ticket] = Channel(capacity)
         # Room for the next batch and for the last batch while the engine runs.
         self._prepared: DemandChannel[Ticket] = DemandChannel(max(capacity, self._batch))
         self._inferred: Channel[Ticket] = Channel(max(capacity, self._batch))
