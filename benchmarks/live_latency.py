@@ -120,7 +120,7 @@ def make_row(summary: Mapping[str, Any], rate: float) -> dict[str, Any]:
         **quantiles,
         "frames": frames,
         "dropped": summary["dropped"],
-        "left_out": (summary.get("background") or {}).get("left_out", 0),
+        "left_out": (summary["background"] or {"left_out": 0})["left_out"],
         "defects": round(summary["defects"]["total"] / frames, 1),
         "refined": round(summary["defects"]["refined"] / frames, 1),
         "cpu_ms": summary["cpu_ms_per_frame"],
