@@ -1,0 +1,130 @@
+"""Adds the search for lines to an engine while it is made."""
+
+import dataclasses
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from loguru import logger
+
+from inspector.core.errors import ConfigError
+from learning.augmentation import Copies
+from learning.job import EngineJob, FitOptions
+from learning.lines.contrast import CELL
+from learning.lines.limits import Array, counted_cells, excess, usual_contrast
+from learning.lines.method import LINES, LinesMethod, LinesSource, draw, without_lines
+from learning.methods.base import Embeddings
+from learning.thresholds import folds
+from learning.thresholds.folds import Indices
+from learning.thresholds.rules import rank_of_rate
+
+LEAST_PICTURES: Final = 8
+"""Good pictures that are needed to compare the scores of lines with those of the method."""
+
+FOLDS: Final = 5
+
+RATE: Final = 0.05
+"""Share of the good pictures at whose scores both have the same value."""
+
+Values = npt.NDArray[np.float32]
+
+
+def add_lines(job: EngineJob) -> None:
+    """Makes the job compute lines too. `scale_lines` must follow, before a model is fitted. Raises
+    ConfigError for an engine that cannot do so."""
+    height, width = job.normals.rule.input_hw
+    if height % CELL or width % CELL:
+        raise ConfigError(
+            f"lines need an input whose sides are multiples of {CELL} px, not {width}x{height}: "
+            "choose another size"
+        )
+    if (count := len(job.normals.names)) < LEAST_PICTURES:
+        raise ConfigError(f"lines need at least {LEAST_PICTURES} good pictures, not {count}")
+    learned = job.options.foreground
+    if learned is not None and learned.model is not None:
+        raise ConfigError(
+            "lines cannot be combined with a foreground that moves: leave one of them out"
+        )
+    counted = counted_cells(job.inside, (height // CELL, width // CELL))
+    if not counted.any():
+        raise ConfigError("the region of interest is too small for lines: leave one of them out")
+    job.source = LinesSource(job.source, (height, width), job.options.threads)
+    job.method = LinesMethod(job.method, counted, False, 1.0, 1.0)
+
+
+def scale_lines(
+    job: EngineJob, options: FitOptions, embeddings: Embeddings, copies: Copies
+) -> None:
+    """Chooses how lines are compared and in which units they are merged.
+
+    Good pictures are scored by models of the others. The excess that RATE of them reach gets the
+    value that RATE of them reach by the method. embeddings, copies: as in fit_and_score.
+    """
+    method: LinesMethod = job.method
+    count, ordered = len(embeddings[LINES]), job.normals.ordered
+    parts = folds.split_folds(count, ordered=ordered, seed=options.seed, folds=min(FOLDS, count))
+    usual = folds.score_left_out(
+        method.method,
+        without_lines(embeddings),
+        job.canvas,
+        parts,
+        seed=options.seed,
+        ordered=ordered,
+        progress=lambda done: job.progress("scale of lines", done, count),
+        expand=copies.add,
+    )
+    tried = [
+        _left_out(job, anywhere, embeddings[LINES], parts, copies) for anywhere in (False, True)
+    ]
+    needed = [each.needed for each in tried]
+    anywhere = needed[1] < needed[0]
+    lines = tried[anywhere]
+    logger.info(
+        "lines are compared with those of the good pictures {}: a contrast of {:.0%} is needed "
+        "there, and {:.0%} otherwise",
+        "anywhere" if anywhere else "at the same place",
+        *(needed[anywhere], needed[not anywhere]),
+    )
+    job.method = dataclasses.replace(
+        method,
+        anywhere=anywhere,
+        score_scale=_level(usual.scores) / _level(lines.scores),
+        map_scale=_level(usual.peaks) / _level(lines.peaks),
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _LeftOutLines:
+    """scores, peaks: (n,) largest excess of each good picture, in the cells and in the map. needed:
+    the contrast that is found in the median cell."""
+
+    scores: Values
+    peaks: Values
+    needed: float
+
+
+def _left_out(
+    job: EngineJob, anywhere: bool, contrasts: Array, parts: list[Indices], copies: Copies
+) -> _LeftOutLines:
+    """contrasts: (n, DIRECTIONS, h, w) of the good pictures, each is compared with the others."""
+    counted = job.method.counted
+    scores, peaks = np.empty((2, len(contrasts)), np.float32)
+
+    def limits_of(pictures: Indices) -> Array:
+        rows = copies.add({LINES: contrasts[pictures]}, pictures)[LINES]
+        return usual_contrast(rows, counted, anywhere=anywhere)
+
+    everything = np.arange(len(contrasts))
+    for part in parts:
+        lines = excess(contrasts[part], limits_of(np.setdiff1d(everything, part)), counted)
+        scores[part] = lines.max(axis=(1, 2))
+        peaks[part] = draw(lines, job.canvas).max(axis=(1, 2))
+    limits = np.broadcast_to(limits_of(everything), contrasts.shape[1:])
+    needed = float(np.median(limits[:, counted > 0])) * _level(scores)
+    return _LeftOutLines(scores, peaks, needed)
+
+
+def _level(values: Values) -> float:
+    """The value that at most RATE of new good pictures exceed."""
+    rank = min(rank_of_rate(len(values), RATE), len(values))
+    return float(np.sort(values)[rank - 1])
