@@ -12,6 +12,9 @@ from learning.graph.maps import cell_share
 HIGHEST: Final = 100
 """One of so many good pictures may be above the limits, so that single odd ones do not set them."""
 
+LEAST: Final = 0.005
+"""Lowest limit. A contrast of half a percent is noise."""
+
 Array = npt.NDArray[np.float32]
 
 
@@ -23,7 +26,7 @@ def usual_contrast(contrasts: Array, counted: Array, *, anywhere: bool) -> Array
     move by some pixels. The mean contrast is added, because a cell where the good pictures happen
     to show nothing would have a limit of 0.
     """
-    mean = np.float32((contrasts * counted).sum() / (contrasts[:, :, 0, 0].size * counted.sum()))
+    mean = np.float32(max(LEAST, contrasts[:, :, counted > 0].mean(dtype=np.float64)))
     if anywhere:
         return np.median((contrasts * counted).max(axis=(2, 3)), axis=0)[:, None, None] + mean
     rank = len(contrasts) - 1 - len(contrasts) // HIGHEST

@@ -52,6 +52,23 @@ class LinesSource(FeatureSource):
 
 
 @dataclass(frozen=True, slots=True)
+class Units:
+    """Turns an excess of lines into units of the method: factor * excess - offset, at least 0."""
+
+    factor: float = 1.0
+    offset: float = 0.0
+
+    def of(self, excess: Any) -> Any:
+        """An array of any precision."""
+        kind = excess.dtype.type
+        return np.maximum(excess * kind(self.factor) - kind(self.offset), kind(0))
+
+    def in_graph(self, excess: Var) -> Var:
+        scaled = op.mul(excess, op.const(np.float32(self.factor)))
+        return op.relu(op.sub(scaled, op.const(np.float32(self.offset))))
+
+
+@dataclass(frozen=True, slots=True)
 class LinesModel:
     """model: of the method. limits: see usual_contrast."""
 
@@ -63,16 +80,16 @@ class LinesModel:
 class LinesMethod(Method[LinesModel]):
     """method: whose map and score are completed. counted: (h, w), 1 for the cells that count.
     anywhere: good product has its lines anywhere, so the limits are the same in all cells.
-    score_scale, map_scale: an excess of 1 in units of the method's score and map."""
+    score_units, map_units: of the score and of the map."""
 
     name: ClassVar[str] = LINES
     top_fraction: ClassVar[float | None] = None
 
     method: Method[Any]
     counted: Array
-    anywhere: bool
-    score_scale: float
-    map_scale: float
+    anywhere: bool = False
+    score_units: Units = Units()
+    map_units: Units = Units()
 
     @property
     def highest(self) -> float:
@@ -94,10 +111,9 @@ class LinesMethod(Method[LinesModel]):
     ) -> tuple[Maps, Scores]:
         drawn, scores = self.method.measure(model.model, without_lines(embeddings), canvas)
         lines = excess(embeddings[LINES], model.limits, self.counted)
-        highest = lines.max(axis=(1, 2)) * np.float32(self.score_scale)
         return (
-            np.maximum(drawn, draw(lines, canvas) * np.float32(self.map_scale)),
-            np.maximum(scores, highest),
+            np.maximum(drawn, self.map_units.of(draw(lines, canvas))),
+            np.maximum(scores, self.score_units.of(lines.max(axis=(1, 2)))),
         )
 
     def head(
@@ -110,8 +126,8 @@ class LinesMethod(Method[LinesModel]):
         over = maps.anomaly_map({LINES: lines}, {LINES: shape}, line_canvas(canvas))
         highest = op.reduce_max(lines, axes=[1, 2], keepdims=0)
         return (
-            op.max([drawn, op.mul(over, op.const(np.float32(self.map_scale)))]),
-            op.max([score, op.mul(highest, op.const(np.float32(self.score_scale)))]),
+            op.max([drawn, self.map_units.in_graph(over)]),
+            op.max([score, self.score_units.in_graph(highest)]),
         )
 
     def reference(
@@ -121,9 +137,9 @@ class LinesMethod(Method[LinesModel]):
         for index, contrasts in enumerate(features[LINES].astype(np.float64)):
             limits = np.broadcast_to(model.limits.astype(np.float64), contrasts.shape)
             lines = np.max(contrasts / limits, axis=0) * (self.counted > 0)
-            over = map_reference.draw(lines, line_canvas(canvas)) * self.map_scale
+            over = self.map_units.of(map_reference.draw(lines, line_canvas(canvas)))
             drawn[index] = np.maximum(drawn[index], over)
-            scores[index] = max(scores[index], float(np.max(lines)) * self.score_scale)
+            scores[index] = np.maximum(scores[index], self.score_units.of(np.max(lines)))
         return drawn, scores
 
     def describe(self, model: LinesModel) -> dict[str, Any]:
@@ -133,8 +149,8 @@ class LinesMethod(Method[LinesModel]):
             LINES: {
                 "compared": "anywhere" if self.anywhere else "at the same place",
                 "directions": DIRECTIONS,
-                "score_scale": self.score_scale,
-                "map_scale": self.map_scale,
+                "score_units": dataclasses.asdict(self.score_units),
+                "map_units": dataclasses.asdict(self.map_units),
             },
         }
 

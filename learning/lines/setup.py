@@ -12,7 +12,7 @@ from learning.augmentation import Copies
 from learning.job import EngineJob, FitOptions
 from learning.lines.contrast import CELL
 from learning.lines.limits import Array, counted_cells, excess, usual_contrast
-from learning.lines.method import LINES, LinesMethod, LinesSource, draw, without_lines
+from learning.lines.method import LINES, LinesMethod, LinesSource, Units, draw, without_lines
 from learning.methods.base import Embeddings
 from learning.thresholds import folds
 from learning.thresholds.folds import Indices
@@ -24,7 +24,11 @@ LEAST_PICTURES: Final = 8
 FOLDS: Final = 5
 
 RATE: Final = 0.05
-"""Share of the good pictures at whose scores both have the same value."""
+"""Share of the good pictures that reach the level at which lines and the method have the same
+value."""
+
+STEEPEST: Final = 10.0
+"""Most times that an excess above the level counts more than a score above it."""
 
 Values = npt.NDArray[np.float32]
 
@@ -49,7 +53,7 @@ def add_lines(job: EngineJob) -> None:
     if not counted.any():
         raise ConfigError("the region of interest is too small for lines: leave one of them out")
     job.source = LinesSource(job.source, (height, width), job.options.threads)
-    job.method = LinesMethod(job.method, counted, False, 1.0, 1.0)
+    job.method = LinesMethod(job.method, counted)
 
 
 def scale_lines(
@@ -57,8 +61,8 @@ def scale_lines(
 ) -> None:
     """Chooses how lines are compared and in which units they are merged.
 
-    Good pictures are scored by models of the others. The excess that RATE of them reach gets the
-    value that RATE of them reach by the method. embeddings, copies: as in fit_and_score.
+    Good pictures are scored by models of the others, see `_units`. embeddings, copies: as in
+    fit_and_score.
     """
     method: LinesMethod = job.method
     count, ordered = len(embeddings[LINES]), job.normals.ordered
@@ -88,8 +92,8 @@ def scale_lines(
     job.method = dataclasses.replace(
         method,
         anywhere=anywhere,
-        score_scale=_level(usual.scores) / _level(lines.scores),
-        map_scale=_level(usual.peaks) / _level(lines.peaks),
+        score_units=_units(usual.scores, lines.scores),
+        map_units=_units(usual.peaks, lines.peaks),
     )
 
 
@@ -122,6 +126,17 @@ def _left_out(
     limits = np.broadcast_to(limits_of(everything), contrasts.shape[1:])
     needed = float(np.median(limits[:, counted > 0])) * _level(scores)
     return _LeftOutLines(scores, peaks, needed)
+
+
+def _units(usual: Values, lines: Values) -> Units:
+    """Units in which both have the same level, and the same median if that is possible: then both
+    have the same share in the false alarms, whatever the threshold. usual: of the method. lines:
+    excess. Both (n,) of the good pictures."""
+    level, line_level = _level(usual), _level(lines)
+    spread = 1 - float(np.median(usual)) / level
+    line_spread = 1 - float(np.median(lines)) / line_level
+    steepness = min(max(spread, line_spread) / max(line_spread, 1e-6), STEEPEST)
+    return Units(level * steepness / line_level, level * (steepness - 1))
 
 
 def _level(values: Values) -> float:
