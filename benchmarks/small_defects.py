@@ -154,13 +154,13 @@ def list_missed(fitted: Fitted, scene: Scene) -> str:
         for defect in (each for each in visible if each.complete):
             scale = anomaly_map.shape[0] / image.shape[0]
             peaks.append((defect, float(anomaly_map[shape_of(defect, scale, anomaly_map)].max())))
-    found: dict[int, list[bool]] = {}
+    above: dict[int, list[bool]] = {}
     names = {defect.web_id: defect.defect for defect, _ in peaks}
     for defect, peak in peaks:
-        found.setdefault(defect.web_id, []).append(peak > max(clean))
-    missed = [names[key] for key, values in found.items() if np.mean(values) <= 0.5]
+        above.setdefault(defect.web_id, []).append(peak > max(clean))
+    missed = [names[key] for key, values in above.items() if np.mean(values) <= 0.5]
     texts = [f"{each.kind} {each.length_mm:.0f} x {each.width_mm:.1f} mm" for each in missed]
-    return f"{len(missed)} of {len(found)} defects" + "".join(f", {text}" for text in texts)
+    return f"{len(missed)} of {len(above)} defects" + "".join(f", {text}" for text in texts)
 
 
 def shape_of(defect: VisibleDefect, scale: float, anomaly_map: Any) -> Any:

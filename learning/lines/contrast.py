@@ -64,13 +64,13 @@ def _group(level: Var, *, along_rows: bool) -> Var:
     sides, joining = side_kernels(), joining_kernels()
     if not along_rows:
         sides, joining = exchange_axes(sides), exchange_axes(joining)
-    one, other = op.split(
+    left, right = op.split(
         op.conv(level, op.const(sides), strides=order(1, STEP)),
         _ints(GROUP, GROUP),
         outputs_count=2,
         axis=1,
     )
-    bright, dark = op.relu(op.min([one, other])), op.relu(op.neg(op.max([one, other])))
+    bright, dark = op.relu(op.min([left, right])), op.relu(op.neg(op.max([left, right])))
     lines = op.conv(
         op.sub(bright, dark),
         op.const(joining),
@@ -94,10 +94,10 @@ class ContrastExtractor:
     def extract(self, pixels: Image) -> npt.NDArray[np.float32]:
         """pixels: (n, H, W, 3) uint8 RGB -> (n, DIRECTIONS, H / CELL, W / CELL)."""
         count, height, width, _ = pixels.shape
-        found = np.empty((count, DIRECTIONS, height // CELL, width // CELL), np.float32)
+        contrasts = np.empty((count, DIRECTIONS, height // CELL, width // CELL), np.float32)
         for index in range(count):
-            (found[index],) = self._session.run(None, {"pixels": pixels[index : index + 1]})[0]
-        return found
+            (contrasts[index],) = self._session.run(None, {"pixels": pixels[index : index + 1]})[0]
+        return contrasts
 
 
 def _model(input_hw: tuple[int, int]) -> onnx.ModelProto:

@@ -27,9 +27,9 @@ def literal_group(level):
     grids = np.zeros((GROUP, height // CELL, width // CELL))
     kernels = side_kernels()[:, 0].astype(np.float64)
     for direction in range(GROUP):
-        one = correlate(level, kernels[direction], mode="mirror")
-        other = correlate(level, kernels[direction + GROUP], mode="mirror")
-        samples = np.where(one * other > 0, np.sign(one) * np.minimum(abs(one), abs(other)), 0.0)
+        left = correlate(level, kernels[direction], mode="mirror")
+        right = correlate(level, kernels[direction + GROUP], mode="mirror")
+        samples = np.where(left * right > 0, np.sign(left) * np.minimum(abs(left), abs(right)), 0.0)
         angle = np.pi * (direction - 3.5) / DIRECTIONS
         for y in range(height):
             for column in range(width // CELL):
