@@ -54,7 +54,7 @@ def fit_engine(
         copies = embed_copies(job, pixels, how, options.seed)
         job.end_step("features")
         if options.lines:
-            scale_lines(job, options, embeddings, copies)
+            scale_lines(job, options, embeddings)
             job.end_step("scale of lines")
         scored = fit_and_score(job, options, embeddings, held_out, copies)
         del embeddings  # they and the graph would need memory together

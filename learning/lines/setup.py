@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from loguru import logger
 
-from inspector.core.errors import ConfigError
-from learning.augmentation import Copies
+from inspector.core.errors import ConfigError, DataError
 from learning.job import EngineJob, FitOptions
 from learning.lines.contrast import CELL
 from learning.lines.limits import Array, counted_cells, excess, usual_contrast
@@ -19,7 +18,8 @@ from learning.thresholds.folds import Indices
 from learning.thresholds.rules import rank_of_rate
 
 LEAST_PICTURES: Final = 8
-"""Good pictures that are needed to compare the scores of lines with those of the method."""
+"""Good pictures that are needed to compare the scores of lines with those of the method. Altered
+copies of fewer pictures (learning.augmentation) are never fitted together with lines."""
 
 FOLDS: Final = 5
 
@@ -56,13 +56,11 @@ def add_lines(job: EngineJob) -> None:
     job.method = LinesMethod(job.method, counted)
 
 
-def scale_lines(
-    job: EngineJob, options: FitOptions, embeddings: Embeddings, copies: Copies
-) -> None:
+def scale_lines(job: EngineJob, options: FitOptions, embeddings: Embeddings) -> None:
     """Chooses how lines are compared and in which units they are merged.
 
-    Good pictures are scored by models of the others, see `_units`. embeddings, copies: as in
-    fit_and_score.
+    Good pictures are scored by models of the others, see `_units`. embeddings: of the pictures that
+    are fitted. Raises DataError if good pictures have no scores to compare.
     """
     method: LinesMethod = job.method
     count, ordered = len(embeddings[LINES]), job.normals.ordered
@@ -75,11 +73,8 @@ def scale_lines(
         seed=options.seed,
         ordered=ordered,
         progress=lambda done: job.progress("scale of lines", done, count),
-        expand=copies.add,
     )
-    tried = [
-        _left_out(job, anywhere, embeddings[LINES], parts, copies) for anywhere in (False, True)
-    ]
+    tried = [_left_out(job, anywhere, embeddings[LINES], parts) for anywhere in (False, True)]
     needed = [each.needed for each in tried]
     anywhere = needed[1] < needed[0]
     lines = tried[anywhere]
@@ -108,15 +103,14 @@ class _LeftOutLines:
 
 
 def _left_out(
-    job: EngineJob, anywhere: bool, contrasts: Array, parts: list[Indices], copies: Copies
+    job: EngineJob, anywhere: bool, contrasts: Array, parts: list[Indices]
 ) -> _LeftOutLines:
     """contrasts: (n, DIRECTIONS, h, w) of the good pictures, each is compared with the others."""
     counted = job.method.counted
     scores, peaks = np.empty((2, len(contrasts)), np.float32)
 
     def limits_of(pictures: Indices) -> Array:
-        rows = copies.add({LINES: contrasts[pictures]}, pictures)[LINES]
-        return usual_contrast(rows, counted, anywhere=anywhere)
+        return usual_contrast(contrasts[pictures], counted, anywhere=anywhere)
 
     everything = np.arange(len(contrasts))
     for part in parts:
@@ -133,6 +127,11 @@ def _units(usual: Values, lines: Values) -> Units:
     have the same share in the false alarms, whatever the threshold. usual: of the method. lines:
     excess. Both (n,) of the good pictures."""
     level, line_level = _level(usual), _level(lines)
+    if not (level > 0 and line_level > 0):
+        raise DataError(
+            f"{1 - RATE:.0%} of the good pictures have the score 0 by the method or by lines, so "
+            "both cannot be compared: leave out lines"
+        )
     spread = 1 - float(np.median(usual)) / level
     line_spread = 1 - float(np.median(lines)) / line_level
     steepness = min(max(spread, line_spread) / max(line_spread, 1e-6), STEEPEST)

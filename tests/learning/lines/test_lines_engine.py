@@ -13,7 +13,7 @@ from foreground_scenes import belt, moving, normals
 from engines.opening import open_engine
 from engines.spec import ResizeRule, Roi
 from engines.spec_file import read_spec
-from inspector.core.errors import ConfigError
+from inspector.core.errors import ConfigError, DataError
 from learning.fitting import fit_engine
 from learning.foreground.finding import find_foreground
 from learning.job import FitOptions
@@ -174,3 +174,8 @@ def test_lines_and_method_have_the_same_level_and_the_same_median():
     assert _units(usual, np.float32([1, 1, 1, 1])).of(np.float32([1.1, 0.5])) == pytest.approx(
         [8, 0], abs=0.2
     )
+
+
+def test_good_pictures_without_a_score_are_refused():
+    with pytest.raises(DataError, match="leave out lines"):
+        _units(np.zeros(20, np.float32), np.ones(20, np.float32))
