@@ -15,17 +15,13 @@ from learning.lines.method import LINES, LinesMethod, LinesSource, Units, draw, 
 from learning.methods.base import Embeddings
 from learning.thresholds import folds
 from learning.thresholds.folds import Indices
-from learning.thresholds.rules import rank_of_rate
+from learning.thresholds.rules import robust
 
 LEAST_PICTURES: Final = 8
 """Good pictures that are needed to compare the scores of lines with those of the method. Altered
 copies of fewer pictures (learning.augmentation) are never fitted together with lines."""
 
 FOLDS: Final = 5
-
-RATE: Final = 0.05
-"""Share of the good pictures that reach the level at which lines and the method have the same
-value."""
 
 STEEPEST: Final = 10.0
 """Most times that an excess above the level counts more than a score above it."""
@@ -129,8 +125,8 @@ def _units(usual: Values, lines: Values) -> Units:
     level, line_level = _level(usual), _level(lines)
     if not (level > 0 and line_level > 0):
         raise DataError(
-            f"{1 - RATE:.0%} of the good pictures have the score 0 by the method or by lines, so "
-            "both cannot be compared: leave out lines"
+            "nearly all good pictures have the score 0 by the method or by lines, so the two "
+            "cannot be compared: leave out lines"
         )
     spread = 1 - float(np.median(usual)) / level
     line_spread = 1 - float(np.median(lines)) / line_level
@@ -139,6 +135,5 @@ def _units(usual: Values, lines: Values) -> Units:
 
 
 def _level(values: Values) -> float:
-    """The value that at most RATE of new good pictures exceed."""
-    rank = min(rank_of_rate(len(values), RATE), len(values))
-    return float(np.sort(values)[rank - 1])
+    """The value that RATE of new good pictures exceed, or less if single ones are odd."""
+    return robust(np.asarray(values, np.float64))
