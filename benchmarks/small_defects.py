@@ -55,7 +55,7 @@ class Setting:
         return f"--size {self.size}{' --lines' if self.lines else ''}"
 
 
-SETTINGS = (Setting(256), Setting(384), Setting(512), Setting(256, True), Setting(384, True))
+SETTINGS = (Setting(256), Setting(384), Setting(512), Setting(256, True))
 """The first one is the default of fit."""
 
 
