@@ -47,8 +47,10 @@ test-gpu: $(GPU_VENV)/.gpu
 test-services: $(VENV)/.services
 	$(BIN)/python $(PYTEST) -m services $(or $(ARGS),$(call marked,services))
 
+# In one process of pytest-xdist, which is ended after the tests: with Ray inside, a process did not
+# always end by itself.
 test-ray: $(VENV)/.fleet
-	$(BIN)/python -m pytest -m ray $(or $(ARGS),$(call marked,ray))
+	$(BIN)/python -m pytest -n 1 -m ray $(or $(ARGS),$(call marked,ray))
 
 # Needs Chromium (Debian: apt-get install chromium).
 test-browser: $(VENV)/.browser

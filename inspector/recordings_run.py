@@ -150,6 +150,8 @@ def _check(config: Config) -> None:
             "outputs and explain.vlm: several workers cannot share an outbox: leave out --workers "
             "and --ray, or these outputs"
         )
+    if config.triggers:
+        raise ConfigError("triggers: nobody triggers the parts of recordings: leave out the list")
     check_report(config.report)
 
 

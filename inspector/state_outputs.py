@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from inspector.config import Config
+from loguru import logger
+
+from inspector.config import Config, split_sources
 from inspector.core.errors import ConfigError
 from inspector.core.kinds import has_kind
 from inspector.core.lazy import load_entry
@@ -21,9 +23,10 @@ from inspector.machine.kinds import (
     read_options,
 )
 from inspector.machine.link import BoardLink
+from inspector.machine.plc_station import PlcOptions
 from inspector.machine.state import JOINED
 from inspector.outputs.queued import QueuedOutput
-from inspector.parts.options import PartOptions
+from inspector.parts.options import BY_TRIGGER, PartOptions
 from inspector.run import Run
 from inspector.triggers.gate import Outcome, TriggerGate
 
@@ -70,6 +73,11 @@ class StateOutputs:
         ]
         self._outputs: list[StateOutput] = []
         self._process: Inspecting | None = None
+
+    @property
+    def has_plc_server(self) -> bool:
+        """Whether a PLC can trigger parts."""
+        return any(isinstance(options, PlcOptions) for _, options in self._entries)
 
     def link(self, run: RunInfo, parts: PartOptions) -> BoardLink | None:
         """What a run passes its verdicts to; None without state outputs."""
@@ -122,7 +130,19 @@ NO_STATES: Final = StateOutputs((), ())
 
 def make_state_outputs(config: Config) -> StateOutputs:
     """The state outputs of a configuration. Raises ConfigError."""
-    return StateOutputs(config.outputs, [entry.name for entry in config.sources] or [SINGLE])
+    states = StateOutputs(config.outputs, [entry.name for entry in config.sources] or [SINGLE])
+    of_sources = [part.parts for part in split_sources(config).values()] or [config.parts]
+    if states.has_plc_server and any(map(_ends_with_next_trigger, of_sources)):
+        logger.warning(
+            "outputs: a part that a PLC triggers ends with the next trigger only, so its result is "
+            "always late; set parts.window_s or parts.frames"
+        )
+    return states
+
+
+def _ends_with_next_trigger(parts: PartOptions) -> bool:
+    triggered = parts.enabled and parts.by == BY_TRIGGER
+    return triggered and parts.window_s is None and parts.frames is None
 
 
 def _find_shown(options: StateOptions, stations: Sequence[str], key: str) -> Sequence[str]:

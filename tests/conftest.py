@@ -1,6 +1,7 @@
 """Fixtures of all tests: a fitted engine, few simulated defects, and the usual signal stack."""
 
 import ctypes
+import faulthandler
 import json
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,15 @@ __all__ = ["ray_cluster", "use_ray_cluster"]
 
 FEW_DEFECTS = 24
 """Three of each kind."""
+
+END_S = 60.0
+"""Time after the last test in which the process must end."""
+
+
+def pytest_unconfigure() -> None:
+    """A thread that a test has left would stop the process from ending. Then this shows where all
+    threads are, and the process fails."""
+    faulthandler.dump_traceback_later(END_S, exit=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Condition
-from typing import Final
+from typing import Any, Final
 
 from inspector.core.clock import now_ns, utc_now
 from inspector.core.decisions import VerdictState
@@ -70,20 +70,21 @@ class StateBoard:
         with self._change():
             for name in names:
                 beats = self._states[name].heartbeat + 1
-                self._put(name, heartbeat=beats, heartbeat_ns=event.judged_ns)
+                changes: dict[str, Any] = {"heartbeat": beats, "heartbeat_ns": event.judged_ns}
+                if driven_by == FRAMES:
+                    changes |= self._drive(
+                        name,
+                        event.verdict,
+                        event.cause,
+                        event.captured_ns,
+                        run,
+                        frame_id=event.frame_id,
+                        judged_ns=event.judged_ns,
+                        part_id=None,
+                    )
+                self._put(name, changes)
             if source in names:
                 self._verdicts[source][event.verdict] += 1
-            if driven_by == FRAMES:
-                self._drive(
-                    source,
-                    event.verdict,
-                    event.cause,
-                    event.captured_ns,
-                    run,
-                    frame_id=event.frame_id,
-                    judged_ns=event.judged_ns,
-                    part_id=None,
-                )
 
     def see_part(self, part: Part, run: RunInfo) -> None:
         """Takes the verdict on a part. run: of the source that completed it."""
@@ -91,7 +92,7 @@ class StateBoard:
         if name not in self._states:
             return
         with self._change():
-            self._drive(
+            changes = self._drive(
                 name,
                 part.verdict,
                 part.cause,
@@ -101,6 +102,8 @@ class StateBoard:
                 judged_ns=self._clock(),
                 part_id=part.part_id,
             )
+            if changes:
+                self._put(name, changes)
             state = self._states[name]
         if self.on_part is not None:
             self.on_part(state)
@@ -112,13 +115,14 @@ class StateBoard:
         with self._change():
             (self._ready.add if ready else self._ready.discard)(station)
             signal = Signal.REJECT if ready else Signal.NOT_READY
-            self._set(station, signal, ErrorCode.WAITING if ready else ErrorCode.NOT_READY)
+            code = ErrorCode.WAITING if ready else ErrorCode.NOT_READY
+            self._put(station, _describe(signal, code))
 
     def see_conditions(self, station: str, names: Sequence[str]) -> None:
         """Says which camera conditions are active."""
         if tuple(names) != self._states[station].conditions:
             with self._change():
-                self._put(station, conditions=tuple(names))
+                self._put(station, {"conditions": tuple(names)})
 
     def states(self) -> Mapping[str, StationState]:
         """The newest state of each station, in the order of `stations`."""
@@ -167,51 +171,44 @@ class StateBoard:
         frame_id: int | None,
         judged_ns: int,
         part_id: str | None,
-    ) -> None:
+    ) -> dict[str, Any]:
+        """The changes of the state, in one step because each copy of a state takes time."""
         before = self._states[name]
         newest_ns = max(captured_ns or 0, before.captured_ns or 0)
         if verdict is Verdict.PASS and newest_ns != captured_ns:
-            return  # a later frame has been shown, such as of the run after a hand-over
+            return {}  # a later frame has been shown, such as of the run after a hand-over
         now = self._clock()
         expires_ns = (now if captured_ns is None else captured_ns) + self.expiry_ns
-        self._put(
-            name,
-            sequence=before.sequence + 1,
-            expires_ns=expires_ns,
-            part_id=part_id,
-            frame_id=frame_id,
-            run_id=run.run_id,
-            recipe_id=run.recipe_id,
-            captured_ns=newest_ns or None,
-            judged_ns=judged_ns,
-        )
         if name not in self._ready:
-            self._set(name, Signal.NOT_READY, ErrorCode.NOT_READY)
+            shown = _describe(Signal.NOT_READY, ErrorCode.NOT_READY)
         elif run.check is not None:
             # Not NOT_READY: a PLC may trigger further parts of the check, and those after it.
-            self._set(name, Signal.REJECT, ErrorCode.CHECK)
+            shown = _describe(Signal.REJECT, ErrorCode.CHECK)
         elif now >= expires_ns:
-            self._set(name, Signal.REJECT, ErrorCode.LATE)
+            shown = _describe(Signal.REJECT, ErrorCode.LATE)
         else:
             signal = Signal.PASS if verdict is Verdict.PASS else Signal.REJECT
-            self._set(name, signal, code_of(cause), verdict)
+            shown = _describe(signal, code_of(cause), verdict)
+        return shown | {
+            "sequence": before.sequence + 1,
+            "expires_ns": expires_ns,
+            "part_id": part_id,
+            "frame_id": frame_id,
+            "run_id": run.run_id,
+            "recipe_id": run.recipe_id,
+            "captured_ns": newest_ns or None,
+            "judged_ns": judged_ns,
+        }
 
-    def _set(
-        self, name: str, signal: Signal, code: ErrorCode, verdict: Verdict | None = None
-    ) -> None:
-        cause = code.cause if code else None
-        self._put(name, signal=signal, verdict=verdict, cause=cause, error_code=code)
-
-    def _put(self, name: str, **changes: object) -> None:
-        state = replace(self._states[name], wall_time_utc=utc_now(), **changes)  # type: ignore[arg-type]
-        self._states[name] = state
+    def _put(self, name: str, changes: Mapping[str, Any]) -> None:
+        self._states[name] = replace(self._states[name], wall_time_utc=utc_now(), **changes)
 
     def _expire(self) -> None:
         """Ends the verdicts that are too old."""
         now = self._clock()
         for name, state in self._states.items():
             if state.verdict is not None and now >= state.expires_ns:
-                self._set(name, Signal.REJECT, ErrorCode.EXPIRED)
+                self._put(name, _describe(Signal.REJECT, ErrorCode.EXPIRED))
                 self._version += 1
                 self._changed.notify_all()
 
@@ -219,3 +216,8 @@ class StateBoard:
         now = self._clock()
         fresh = (state for state in self._states.values() if state.verdict is not None)
         return [max(0.0, (state.expires_ns - now) / 1e9) for state in fresh]
+
+
+def _describe(signal: Signal, code: ErrorCode, verdict: Verdict | None = None) -> dict[str, Any]:
+    cause = code.cause if code else None
+    return {"signal": signal, "verdict": verdict, "cause": cause, "error_code": code}

@@ -1,6 +1,6 @@
 """The newest state of one station, which is all that may drive a machine."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Final
 
@@ -57,7 +57,7 @@ class StationState:
 
     def as_message(self) -> dict[str, Any]:
         """Plain values for another computer, whose monotonic clock is another one."""
-        values = asdict(self)
-        for name in ("expires_ns", "captured_ns", "judged_ns", "heartbeat_ns"):
-            del values[name]
-        return values
+        return {name: getattr(self, name) for name in _SENT}
+
+
+_SENT: Final = tuple(f.name for f in fields(StationState) if not f.name.endswith("_ns"))

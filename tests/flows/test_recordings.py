@@ -281,3 +281,12 @@ def test_workers_have_no_effect_on_one_source(tmp_path, capsys):
     pictures = write_pictures(tmp_path / "pictures", [good_picture(i) for i in range(3)])
     assert run_inspector.main(arguments(pictures, tmp_path / "out", "--workers", "2")) == 0
     assert "there are not several recordings" in capsys.readouterr().err
+
+
+def test_triggers_for_recordings_are_refused(tmp_path, shift, capsys):
+    config = tmp_path / "config.yaml"
+    config.write_text("triggers: [{kind: mqtt, host: broker, topic: t}]")
+    out = tmp_path / "out"
+    assert run_inspector.main(["--config", str(config), *arguments(shift, out)]) == 2
+    assert "triggers: nobody triggers the parts of recordings" in capsys.readouterr().err
+    assert not out.exists()

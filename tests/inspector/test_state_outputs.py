@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from line_rig import LIVE, LineRig, write_line
+from log_lines import warnings_of
 from machine_parts import RecordingOutput, append_signal, read_signals
 from output_parts import run_info
 from part_runs import write_belt
@@ -278,3 +279,12 @@ def test_without_state_outputs_a_run_has_no_link(tmp_path: Path) -> None:
     finally:
         session.runs[0].source.close()
         session.close()
+
+
+@pytest.mark.parametrize(("keys", "count"), [({}, 1), ({"parts.window_s": 0.2}, 0)])
+def test_a_part_that_only_the_next_trigger_ends_gives_a_warning(keys, count) -> None:
+    server = {"kind": "modbus_server", "port": 5020, "expiry_ms": 500}
+    parts = {"parts.enabled": True, "parts.by": "trigger"}
+    with warnings_of() as lines:
+        make_state_outputs(load_config(None, {"outputs": [server]} | parts | keys))
+    assert sum("always late" in line for line in lines) == count

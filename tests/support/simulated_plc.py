@@ -95,7 +95,11 @@ class OpcUaWire:
         if login:
             self.client.set_user(login["user"])
             self.client.set_password(login["password"])
-        self.client.connect()
+        try:
+            self.client.connect()
+        except BaseException:
+            self.client.disconnect()  # ends its thread
+            raise
         space = self.client.get_namespace_index("urn:line-inspector:machine")
 
         def node(name: str) -> Any:
