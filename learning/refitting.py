@@ -21,6 +21,7 @@ from learning.checking import PICTURES
 from learning.fit_record import FITTED, HELD_OUT, FitRecord, fit_record_path, read_fit_record
 from learning.fitting import fit_engine
 from learning.job import SIMULATED, EngineResult, FitOptions, Progress
+from learning.lines.method import LINES
 from learning.methods.registry import make_method
 from learning.refit_pictures import choose_pictures
 from learning.thresholds.changing import suspects_policy
@@ -138,6 +139,7 @@ def recall_options(spec: EngineSpec, record: FitRecord, options: RefitOptions) -
         augment=AUTO if augmented else NONE,
         selection=spec.selection,
         teachable=True,
+        lines=LINES in spec.parameters,
     )
 
 

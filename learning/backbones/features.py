@@ -81,9 +81,9 @@ class FeatureExtractor:
         self.info.check_size((pixels.shape[1], pixels.shape[2]))
 
 
-def open_session(path: Path, threads: int, device: str) -> Any:
-    """An onnxruntime session. device: cpu or cuda. Raises EngineError if onnxruntime is missing,
-    lacks the device or cannot load the file."""
+def open_session(model: Path | bytes, threads: int, device: str) -> Any:
+    """An onnxruntime session. model: file or its content. device: cpu or cuda. Raises EngineError
+    if onnxruntime is missing, lacks the device or cannot load the model."""
     try:
         import onnxruntime as ort
         from onnxruntime.capi import onnxruntime_pybind11_state as faults
@@ -108,10 +108,12 @@ def open_session(path: Path, threads: int, device: str) -> Any:
         providers.insert(0, (CUDA, {"use_tf32": 0}))
     refusals = (faults.Fail, faults.InvalidGraph, faults.NotImplemented, faults.RuntimeException)
     try:
-        session = ort.InferenceSession(str(path), options, providers=providers)
+        content = model if isinstance(model, bytes) else str(model)
+        session = ort.InferenceSession(content, options, providers=providers)
     except refusals as exc:
         reason = str(exc).strip().partition("\n")[0]
-        raise EngineError(f"onnxruntime cannot load {path}: {reason}") from exc
+        name = "a graph" if isinstance(model, bytes) else model
+        raise EngineError(f"onnxruntime cannot load {name}: {reason}") from exc
     if device == "cuda" and CUDA not in session.get_providers():
         reason = missing or "see its message above"
         raise EngineError(f"onnxruntime's {CUDA} cannot start here: {reason}")
