@@ -97,6 +97,7 @@ def build_run(
         if source.info.frame_hw is not None:
             check_frames(config, spec, calibration, source.info.frame_hw)
         output, run_id = config.output, run_id or new_run_id()
+        live = source.info.live and recorded is None
         guard = encoder = None
         if outputs is None:
             encoder = choose_video_encoder(output.video)
@@ -111,12 +112,13 @@ def build_run(
             )
             # A locked or damaged outbox must end the run before old results are removed.
             guard = DiskGuard(folder, output.disk) if output.disk.enabled else None
-            files = make_files(config, folder, evidence, guard, encoder, part_table=joiner is None)
+            files = make_files(
+                *(config, folder, evidence, guard, encoder), part_table=joiner is None, live=live
+            )
             outputs = [*map(Output, remote), *make_vlm(config, spec, name), *files]
         folder = folder or Path(output.dir)
         names = run_id, name or SINGLE
         info = make_info(config, spec, calibration, source, folder, names, link, encoder)
-        live = source.info.live and recorded is None
         machine = states.link(info, config.parts)
         if machine is not None:
             outputs = [Output(machine), *outputs]
@@ -248,6 +250,7 @@ def _connect(
             find_ignored_keys(config, source),
             empty.warnings,
             pipeline.drops.warnings,
+            pipeline.background.warnings,
             [] if interruption is None else interruption.sentences,
             [] if events.tracking is None else events.tracking.warnings,
             [] if events.parts is None else events.parts.warnings,

@@ -24,6 +24,7 @@ from inspector.outputs.folder import (
     ResultFolder,
 )
 from inspector.outputs.options import X264, VideoOptions
+from inspector.pipeline.background import in_background
 from inspector.pipeline.stages import Output
 from inspector.render.size_limit import HARDWARE_SIDE, MAX_SIDE
 from inspector.run_evidence import RunEvidence
@@ -46,10 +47,11 @@ def make_files(
     video_encoder: str | None,
     *,
     part_table: bool,
+    live: bool,
 ) -> list[Output]:
     """The logs come before video and snapshots, because they are more important. guard: of all
     outputs except logs and tables. video_encoder: None without a video. part_table: False if the
-    session writes the table of parts."""
+    session writes the table of parts. live: the verdicts must not wait for video and pictures."""
     options, tracking = config.output, config.tracking
     snapshots, pictures = options.snapshots, options.defect_pictures
     tracked = tracking.enabled
@@ -71,20 +73,21 @@ def make_files(
         outputs.append(Output(_make_sink("encoder_file", folder / ENCODER)))
     if pictures.max_count > 0:
         sink = _make_sink("defect_pictures", folder / DEFECT_PICTURES, pictures, tracked=tracked)
-        outputs.append(_guarded(sink, guard, fatal=pictures.on_error == "fatal"))
+        outputs.append(_behind(sink, guard, fatal=pictures.on_error == "fatal", live=live))
     if video_encoder is not None:
         video = dataclasses.replace(options.video, encoder=video_encoder)
         sink = _make_sink("video_file", folder / VIDEO, video)
-        outputs.append(_guarded(sink, guard, fatal=True))
+        outputs.append(_behind(sink, guard, fatal=True, live=live))
     if snapshots.max_count > 0:
         sink = _make_sink("snapshots", folder / SNAPSHOTS, snapshots)
-        outputs.append(_guarded(sink, guard, fatal=snapshots.on_error == "fatal"))
+        outputs.append(_behind(sink, guard, fatal=snapshots.on_error == "fatal", live=live))
     if (explained := options.explained_pictures).when != "none":
         sink = _make_sink("explained_pictures", folder / EXPLAINED, explained)
-        outputs.append(_guarded(sink, guard, fatal=explained.on_error == "fatal"))
+        outputs.append(_behind(sink, guard, fatal=explained.on_error == "fatal", live=live))
     if (originals := options.originals).enabled:
         sink = _make_sink("originals", folder / ORIGINALS, originals)
-        outputs.append(_guarded(sink, guard, fatal=originals.on_error == "fatal"))
+        # Every inspected frame of a replay needs its original, so they are not left out.
+        outputs.append(_behind(sink, guard, fatal=originals.on_error == "fatal", live=False))
     if tracked and options.roll_map:
         outputs.append(Output(load_entry(ROLL_MAP)(folder, options.four_points), fatal=False))
     return outputs
@@ -113,8 +116,10 @@ def make_vlm(config: Config, spec: EngineSpec, source: str | None) -> list[Outpu
     return [Output(sink, fatal=False)]
 
 
-def _guarded(sink: Sink, guard: DiskGuard | None, *, fatal: bool) -> Output:
-    return Output(sink if guard is None else guard.wrap(sink), fatal=fatal)
+def _behind(sink: Sink, guard: DiskGuard | None, *, fatal: bool, live: bool) -> Output:
+    """An output that a live source writes in the background."""
+    guarded: Sink = sink if guard is None else guard.wrap(sink)
+    return Output(in_background(guarded) if live else guarded, fatal=fatal)
 
 
 def _make_sink(name: str, path: Path, *options: Any, **more: Any) -> Sink:

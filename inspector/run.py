@@ -114,6 +114,7 @@ class Run:
             **self.events.summary(),
             "health": self.health.summary(),
             "disk": None if self.disk is None else self.disk.summary(),
+            "background": self.pipeline.background.summary(),
             "outputs": {
                 output.sink.name: output.sink.counts()
                 for output in self.outputs

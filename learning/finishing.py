@@ -156,7 +156,7 @@ def _spec(
         precision=options.method.precision,
         roi=options.roi,
         foreground=None if options.foreground is None else options.foreground.spec,
-        parameters=_drawing(job) | options.method.describe(scored.model) | dict(parameters),
+        parameters=_drawing(job) | job.method.describe(scored.model) | dict(parameters),
         trained_on=trained_on(scored, normals, options.suspects),
         left_out=record(scored.left_out, () if fitted is None else fitted.pixels),
         good_pictures=good.statistics,

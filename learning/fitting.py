@@ -14,6 +14,7 @@ from inspector.core.errors import ConfigError, DataError
 from learning.augmentation import choose_augmentation, embed_copies
 from learning.finishing import finish_engine
 from learning.job import BATCH, EngineJob, EngineResult, FitOptions, Progress
+from learning.lines.setup import add_lines, scale_lines
 from learning.methods.base import Embeddings
 from learning.normals import Normals, spread
 from learning.scoring import ScoredModel, fit_and_score, score_anomalous
@@ -43,6 +44,8 @@ def fit_engine(
     does not compute what its method says."""
     normals = _limit_fitted(normals, options)
     with EngineJob(options, normals, progress) as job:
+        if options.lines:
+            add_lines(job)
         held_out = _mark_held_out(normals, options)
         _check_rule(options, int(np.count_nonzero(held_out)) or len(held_out))
         pixels = normals.pixels[~held_out] if held_out.any() else normals.pixels
@@ -50,6 +53,9 @@ def fit_engine(
         how = choose_augmentation(pixels, options.augment) if options.method.takes_copies else None
         copies = embed_copies(job, pixels, how, options.seed)
         job.end_step("features")
+        if options.lines:
+            scale_lines(job, options, embeddings)
+            job.end_step("scale of lines")
         scored = fit_and_score(job, options, embeddings, held_out, copies)
         del embeddings  # they and the graph would need memory together
         if options.anomalous is not None:

@@ -89,7 +89,7 @@ class FitOptions(MakeOptions):
     held out. augment: whether few pictures get altered copies, see learning.augmentation.
     selection: how the method was chosen, for the spec. anomalous: pictures of real defects, for a
     rule that needs them. teachable: keep the good pictures beside the engine, see
-    learning.stored_pictures."""
+    learning.stored_pictures. lines: also find thin lines and small marks, see learning.lines."""
 
     method: Method[Any]
     scheme: Scheme = field(default_factory=Scheme)
@@ -98,6 +98,7 @@ class FitOptions(MakeOptions):
     selection: Selection | None = None
     anomalous: AnomalousPictures | None = None
     teachable: bool = False
+    lines: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ METHODS, ANOMALIB = "learning.methods", "learning.anomalib"
 SIMULATION, SELECTION = "learning.simulation", "learning.selection"
 DOWNLOADS = "learning.downloads"
 FOREGROUND = "learning.foreground"
+LINES = "learning.lines"
 METHOD_FOLDERS = sorted(path.parent.name for path in ROOT.glob("learning/methods/*/method.py"))
 ANY_METHOD = {METHODS, *(f"{METHODS}.{name}" for name in METHOD_FOLDERS)}
 TRAINING = "learning.methods.glass.training"
@@ -114,6 +115,15 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, TOP, LEARNING, BACKBONES, DATASETS, GRAPH, METHODS, FOREGROUND},
         {"numpy", "scipy", "cv2", "spox"},
     ),
+    "learning/quantising": (
+        {CORE, TOP, BACKENDS, LEARNING, GRAPH, BACKBONES, METHODS, THRESHOLDS}
+        | {"learning.quantising"},
+        {"numpy", "onnx", "onnxruntime"},
+    ),
+    "learning/lines": (
+        {CORE, LEARNING, BACKBONES, GRAPH, METHODS, THRESHOLDS, LINES},
+        {"numpy", "cv2", "onnx", "spox"},
+    ),
     "learning/api": (
         {CORE, TOP, BACKBONES, DATASETS, LEARNING, METHODS, SELECTION, THRESHOLDS}
         | {FOREGROUND, "learning.api"},
@@ -132,7 +142,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
             THRESHOLDS,
             SIMULATION,
         }
-        | {SELECTION, METRICS, FLEET, FOREGROUND, *ANY_METHOD},
+        | {SELECTION, METRICS, FLEET, FOREGROUND, LINES, *ANY_METHOD},
         {"numpy", "cv2", "onnx", "spox"},
     ),
     "evaluation": (

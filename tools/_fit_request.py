@@ -63,6 +63,7 @@ class FitRequest:
                 keep_similar=arguments.keep_similar,
                 augment=arguments.augment,
                 teachable=arguments.teachable,
+                lines=arguments.lines,
                 progress=bars.advance,
                 **self.options,
             )

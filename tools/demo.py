@@ -113,8 +113,8 @@ class _Demo:
             "fit",
             fit.main,
             ("--method", FITTED, "--normal", self.inputs / "good.mp4"),
-            ("--radius", "all", "--coreset", "1500", "--name", "demo", "--out", self.engine),
-            ("--overwrite",),
+            ("--radius", "all", "--coreset", "1500", "--lines", "--name", "demo"),
+            ("--out", self.engine, "--overwrite"),
         )
 
     def train(self, method: str, epochs: int) -> None:

@@ -153,7 +153,7 @@ def _request(values: dict[str, Any]) -> dict[str, Any]:
         for key, value in values.items()
         if key not in NOT_IN_THE_ENGINE and value is not UNSET
     }
-    for name in ("keep_similar", "foreground"):
+    for name in ("keep_similar", "foreground", "lines"):
         if not used[name]:
             del used[name]  # folders that were made before the option existed go on
     if "foreground" in used:
@@ -216,6 +216,11 @@ def _parser(argv: list[str] | None) -> argparse.ArgumentParser:
         choices=AUGMENT,
         default="auto",
         help="auto: fit altered copies of few pictures too; none: do not (%(default)s)",
+    )
+    add(
+        "--lines",
+        action="store_true",
+        help="also find thin lines and small marks by their contrast, see docs/lines.md",
     )
     add("--sigma", type=sigma, default=4.0, help="smoothing of the map, px (%(default)s)")
     add(

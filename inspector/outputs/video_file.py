@@ -165,7 +165,7 @@ class VideoFileSink:
             if self._segment_s is not None:
                 self._cut(pts, self._segment_s)
             if self._writer is None:
-                self._writer = self._begin(inspection, hw)
+                self._writer = self._begin(inspection, hw, live=run.source.live)
             self._writer.write(i420, pts)
         except SinkError:
             self._abandon()
@@ -195,12 +195,14 @@ class VideoFileSink:
             self._finish(writer)
         self._segment = segment
 
-    def _begin(self, inspection: Inspection, hw: tuple[int, int]) -> Mp4Writer:
+    def _begin(self, inspection: Inspection, hw: tuple[int, int], *, live: bool) -> Mp4Writer:
+        """live: the title names the first frame, because frames before it may be missing."""
         title = ""
         if self._segment_s is not None:
             self._number += 1
             self._file = Mp4File(self._path.with_name(segment_name(self._number)))
             self._changed.append(self._file)
+        if self._segment_s is not None or live:
             title = make_title(inspection.frame_id, inspection.frame.wall_time_utc)
         if self._file is None:
             raise SinkError(f"the video {self._path} has ended")

@@ -1,7 +1,7 @@
 """Draws the view of an inspection: the frame, and the frame with its anomaly map."""
 
 from collections.abc import Sequence
-from threading import RLock
+from threading import local
 from typing import Final
 
 import numpy as np
@@ -70,9 +70,7 @@ class SideBySide:
         self._frame_hw: tuple[int, int] | None = None
         if frame_hw is not None:
             self._set_size(frame_hw)
-        self._layout: _Layout | None = None
-        self._owner: RenderedPicture | None = None
-        self._lock = RLock()
+        self._drawn = _Drawn()
 
     def __call__(self, inspection: Inspection) -> "RenderedPicture":
         if self._frame_hw is None and inspection.frame.image is not None:
@@ -111,31 +109,36 @@ class SideBySide:
             self._scale = scale
 
     def i420(self, picture: "RenderedPicture") -> Image:
-        """The planes of a picture, valid until another picture of this run is drawn."""
-        with self._lock:
-            return self._draw(picture).buffer
+        """The planes of a picture, valid until this thread draws another picture of this run."""
+        return self._draw(picture).buffer
 
     def bgr(self, picture: "RenderedPicture") -> Image:
         """A new array."""
-        with self._lock:
-            return self._draw(picture).bgr()
+        return self._draw(picture).bgr()
 
     def _draw(self, picture: "RenderedPicture") -> Canvas:
-        frame_hw = self._frame_hw or UNKNOWN_HW
-        if self._layout is None or self._layout.frame_hw != frame_hw:
-            self._layout = _Layout(frame_hw, self._scale, self._range, self._alpha)
-            self._owner = None
-        if self._owner is not picture:
-            self._layout.draw(picture.inspection, self._unit, self._roi)
-            self._owner = picture
-        return self._layout.canvas
+        frame_hw, drawn = self._frame_hw or UNKNOWN_HW, self._drawn
+        if drawn.layout is None or drawn.layout.frame_hw != frame_hw:
+            drawn.layout = _Layout(frame_hw, self._scale, self._range, self._alpha)
+            drawn.picture = None
+        if drawn.picture is not picture:
+            drawn.layout.draw(picture.inspection, self._unit, self._roi)
+            drawn.picture = picture
+        return drawn.layout.canvas
+
+
+class _Drawn(local):
+    """The canvas of each thread, and the picture on it."""
+
+    layout: "_Layout | None" = None
+    picture: "RenderedPicture | None" = None
 
 
 class RenderedPicture:
     """A picture that is drawn at the first call of i420() or bgr().
 
-    All pictures of a run share one canvas. A picture is drawn again only if another picture was
-    drawn there in between.
+    All pictures of a run share one canvas per thread. A picture is drawn again only if another
+    picture was drawn there in between.
     """
 
     def __init__(self, renderer: SideBySide, inspection: Inspection) -> None:
@@ -143,7 +146,7 @@ class RenderedPicture:
         self.inspection = inspection
 
     def i420(self) -> Image:
-        """Valid until another picture of the same run is drawn."""
+        """Valid until this thread draws another picture of the same run."""
         return self.renderer.i420(self)
 
     def bgr(self) -> Image:

@@ -47,6 +47,7 @@ def fit(
     read_again: "ReadNormals | None" = None,
     augment: str = "auto",
     teachable: bool = False,
+    lines: bool = False,
     progress: "Progress | None" = None,
     **options: Any,
 ) -> "EngineResult":
@@ -91,6 +92,7 @@ def fit(
         not.
     teachable: also write the good pictures, at the engine's input size, to the folder NAME.pictures
         beside the engine, so that pictures can be added without the original files.
+    lines: also find thin lines and small marks by their contrast, which the method may not see.
     progress: is called with step, pictures done since the last call, and their total.
     options: of the method, such as radius="all"; text is read as on the command line.
 
@@ -195,6 +197,7 @@ def fit(
         suspects=suspects,
         augment=augment,
         teachable=teachable,
+        lines=lines,
     )
     result = fit_engine(normals, fit_options, path, progress or ignore)
     return dataclasses.replace(result, choice=choice)

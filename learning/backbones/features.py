@@ -68,7 +68,7 @@ class FeatureExtractor:
     def _run(self, pixels: Pixels) -> list[npt.NDArray[np.float32]]:
         planes = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
         image = planes.astype(np.float32)
-        image /= 255
+        image *= np.float32(1 / 255)  # rounded as in the graph of an engine
         outputs: list[npt.NDArray[np.float32]] = self._session.run(self.layers, {zoo.INPUT: image})
         return outputs
 
@@ -81,9 +81,9 @@ class FeatureExtractor:
         self.info.check_size((pixels.shape[1], pixels.shape[2]))
 
 
-def open_session(path: Path, threads: int, device: str) -> Any:
-    """An onnxruntime session. device: cpu or cuda. Raises EngineError if onnxruntime is missing,
-    lacks the device or cannot load the file."""
+def open_session(model: Path | bytes, threads: int, device: str) -> Any:
+    """An onnxruntime session. model: file or its content. device: cpu or cuda. Raises EngineError
+    if onnxruntime is missing, lacks the device or cannot load the model."""
     try:
         import onnxruntime as ort
         from onnxruntime.capi import onnxruntime_pybind11_state as faults
@@ -94,6 +94,7 @@ def open_session(path: Path, threads: int, device: str) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = runtime_threads(threads)
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.enable_mem_pattern = False  # see engines.backends.onnx
     providers: list[Any] = ["CPUExecutionProvider"]
     missing = ""
     if device == "cuda":
@@ -107,10 +108,12 @@ def open_session(path: Path, threads: int, device: str) -> Any:
         providers.insert(0, (CUDA, {"use_tf32": 0}))
     refusals = (faults.Fail, faults.InvalidGraph, faults.NotImplemented, faults.RuntimeException)
     try:
-        session = ort.InferenceSession(str(path), options, providers=providers)
+        content = model if isinstance(model, bytes) else str(model)
+        session = ort.InferenceSession(content, options, providers=providers)
     except refusals as exc:
         reason = str(exc).strip().partition("\n")[0]
-        raise EngineError(f"onnxruntime cannot load {path}: {reason}") from exc
+        name = "a graph" if isinstance(model, bytes) else model
+        raise EngineError(f"onnxruntime cannot load {name}: {reason}") from exc
     if device == "cuda" and CUDA not in session.get_providers():
         reason = missing or "see its message above"
         raise EngineError(f"onnxruntime's {CUDA} cannot start here: {reason}")
