@@ -1,8 +1,9 @@
 """Measures how the cost of a run grows, and draws the curves into docs/scale.svg.
 
-python -m benchmarks.scale [--frames 120] [--repeats 3] changes one thing at a time of an annotated
-run of a 720p clip: the number of cores (those of this machine, and a prediction for more of them),
-the resolution, the defects per frame, the cameras of one process, and the size of the bank.
+python -m benchmarks.scale [--frames 120] [--repeats 3] changes one thing at a time of a run of a
+720p clip with the annotated video at full size: the number of cores (those of this machine, and a
+prediction for more of them), the resolution, the defects per frame, the cameras of one process, and
+the size of the bank.
 """
 
 import argparse
@@ -30,6 +31,8 @@ BANKS: Final = (10, 30, 100)
 """Good pictures whose vectors are kept at each place of the bank."""
 PREDICTED: Final = (4, 8)
 CHART: Final = ROOT / "docs" / "scale.svg"
+
+FULL_SIZE: Final = "output.video.scale=1.0"
 
 Row = dict[str, float]
 
@@ -63,14 +66,14 @@ def main(frames: int, repeats: int) -> dict[str, Any]:
 
 
 def run(source: Path, engine_path: Path) -> Row:
-    row = inspect(source, engine_path)
+    row = inspect(source, engine_path, FULL_SIZE)
     keys = ("throughput_per_s", "cpu_ms_per_frame", "latency_p50_ms", "peak_mb")
     return {key: row[key] for key in keys}
 
 
 def measure_cores(usual: tuple[Path, Path], repeat: Callable[[Callable[[], Row]], Row]) -> Any:
     """Measured and predicted frames/s. The prediction is an upper limit."""
-    stages = json.loads(run_child(["-m", "benchmarks.stages", *map(str, usual)]))
+    stages = json.loads(run_child(["-m", "benchmarks.stages", *map(str, usual), FULL_SIZE]))
     name, ms = slowest_thread(stages)
     print(f"CPU-ms of the stages: {stages}; the slowest thread is {name} with {ms:.1f}")
     mine, rows = sorted(os.sched_getaffinity(0)), {}
@@ -105,7 +108,7 @@ def run_cameras(source: Path, engine_path: Path, count: int) -> Row:
     names = [f"camera{number}" for number in range(count)]
     config = {
         "engine": {"path": str(engine_path.absolute())},
-        "output": {"dir": str(folder / "runs")},
+        "output": {"dir": str(folder / "runs"), "video": {"scale": 1.0}},
         "log": {"path": None, "level": "WARNING"},
         "sources": [{"name": n, "source": {"uri": str(source.absolute())}} for n in names],
     }

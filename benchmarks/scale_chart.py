@@ -7,13 +7,15 @@ from typing import Final
 
 from inspector.report.drawing import AnyShape, Drawing, Line, Shape, Text, box_points, paint_svg
 
-PANEL: Final = (260, 190)
+PANEL: Final = (260, 205)
 """Width and height of a panel, px."""
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 34, 40
+LEFT, RIGHT, TOP, BOTTOM = 46, 14, 52, 40
 COLUMNS: Final = 3
 COLOURS: Final = ("1f5fa8", "c2571a")
 GREY: Final = "999999"
 DOT: Final = 2.5
+LABEL: Final = 26.0
+"""Least distance of two labels of the axis, px. A label that is nearer is left out."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,11 @@ def _draw(panel: Panel, left: float, top: float) -> Iterator[AnyShape]:
     yield Line((x0, y0), (x0 + width, y0), GREY)
     yield Line((x0, y0), (x0, y0 - height), GREY)
     yield Text(panel.x_label, (x0 + width / 2, y0 + 32), 11.0, "middle")
+    last = -LABEL
     for x in sorted({point[0] for point in points}):
-        yield Text(f"{x:g}", (place((x, 0))[0], y0 + 15), 10.0, "middle")
+        if (at := place((x, 0))[0]) - last >= LABEL:
+            yield Text(f"{x:.3g}", (at, y0 + 15), 10.0, "middle")
+            last = at
     for y in (0, largest_y):
         yield Text(f"{y:.3g}", (x0 - 5, place((0, y))[1] + 4), 10.0, "end")
     for curve, colour, offset in zip(panel.curves, COLOURS, (0, 13), strict=False):
