@@ -17,7 +17,7 @@ marked = $(shell grep -rlF pytest.mark.$(1) --include=*.py tests)
 test test-train: export OPENBLAS_NUM_THREADS = 1
 test test-train: export OMP_NUM_THREADS = 1
 
-.PHONY: demo test test-train test-gpu test-services test-ray test-browser test-install bench lint clean
+.PHONY: demo test test-train test-gpu test-services test-ray test-browser test-install bench peers lint clean
 
 # GLASS=1 trains a GLASS network on the demo's web instead of fitting RAD; that needs torch.
 ifdef GLASS
@@ -71,8 +71,11 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The programs that benchmarks.pipeline compares with, each in a separate environment.
+peers: .venv-supervision/.peer .venv-anomalib/.peer
+
 clean:
-	rm -rf $(VENV) $(TRAIN_VENV) $(GPU_VENV) $(INSTALL_VENV) build *.egg-info
+	rm -rf $(VENV) $(TRAIN_VENV) $(GPU_VENV) $(INSTALL_VENV) .venv-supervision .venv-anomalib build *.egg-info
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -115,4 +118,14 @@ $(GPU_VENV)/.gpu: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(GPU_VENV)
 	$(GPU_BIN)/pip install --quiet --disable-pip-version-check -e '.[gpu,demo,dev]'
 	$(GPU_BIN)/pip install --quiet --disable-pip-version-check --no-deps adeval==1.1.0
+	touch $@
+
+.venv-supervision/.peer:
+	$(PYTHON) -m venv .venv-supervision
+	.venv-supervision/bin/pip install --quiet --disable-pip-version-check -e '.[cpu]' supervision==0.31.2
+	touch $@
+
+.venv-anomalib/.peer:
+	$(PYTHON) -m venv .venv-anomalib
+	.venv-anomalib/bin/pip install --quiet --disable-pip-version-check -e '.[cpu]' 'anomalib[openvino]==2.7.0'
 	touch $@

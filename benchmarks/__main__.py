@@ -16,7 +16,7 @@ from inspector.core.files import write_whole
 NAMES = (
     *("channel", "decode", "damage", "output", "pipeline"),
     *("measuring", "live", "gauge", "calibration", "memory", "outbox", "imports", "tracking"),
-    *("parts", "codes", "cameras"),
+    *("parts", "codes", "cameras", "bank_search", "video_settings"),
     "evidence",
     "fleet",
     "explanations",

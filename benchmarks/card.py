@@ -1,9 +1,9 @@
 """Times every method on an NVIDIA card by the clock of the card, and compares it with the limit.
 
 python -m benchmarks.card [ENGINE.onnx ...] makes an engine of every method at 256x256 on the
-embedded backbone. It converts these engines and the named ones to half precision and times them
-all with the command bench: on onnxruntime's CUDA and TensorRT providers and on TensorRT, with 1
-and 8 pictures. Without a card it ends with exit code 2.
+embedded backbone. It converts these engines to half precision and to int8, the named ones to half
+precision, and times them all with the command bench: on onnxruntime's CUDA and TensorRT providers
+and on TensorRT, with 1 and 8 pictures. Without a card it ends with exit code 2.
 """
 
 import argparse
@@ -43,9 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     _check_card()
     text = f"{SIZE[1]}x{SIZE[0]}"
     engines = [clips.engine(text, method=method) for method in fitted_methods()]
-    engines += [_make_glass(clips.FOLDER / f"glass_{text}.onnx"), *options.engines]
+    engines.append(_make_glass(clips.FOLDER / f"glass_{text}.onnx"))
+    converted = [
+        (engine, _convert_to_half(engine), clips.int8_engine(engine)) for engine in engines
+    ]
+    converted += [(engine, _convert_to_half(engine), None) for engine in options.engines]
     # One engine at a time: processes for all engines and runtimes together fill small cards.
-    return max(_time_engine(engine, options.batch, options.seconds) for engine in engines)
+    return max(_time_engine(files, options.batch, options.seconds) for files in converted)
 
 
 def _check_card() -> None:
@@ -56,11 +60,12 @@ def _check_card() -> None:
         raise EngineError(f"this benchmark needs an NVIDIA card: {exc}") from exc
 
 
-def _time_engine(engine: Path, batch: str, seconds: str) -> int:
-    files = [file for file in (engine, _convert_to_half(engine)) if file is not None]
+def _time_engine(files: Sequence[Path | None], batch: str, seconds: str) -> int:
+    """files: the engine in float32 and its other forms. None: it could not be made."""
+    engine, *_ = made = [file for file in files if file is not None]
     return bench(
         [
-            *map(str, files),
+            *map(str, made),
             *("--all", "--device", "cuda", "--device", "tensorrt"),
             *("--batch", batch, "--seconds", seconds),
             *("--json", str(clips.FOLDER / f"card_{engine.stem}.json")),

@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import subprocess
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -37,24 +39,39 @@ def texture() -> Image:
 
 
 def frames(frame_hw: tuple[int, int], count: int, share: float, seed: int) -> Iterator[Image]:
-    """Frames of a moving web. A share of them, evenly spread, shows a defect."""
+    """Frames of a moving web. A share of them, evenly spread, shows a defect.
+
+    share: above 1 it is the number of defects in each frame.
+    """
     web = MovingWeb(
         texture(), frame_hw=frame_hw, mm_per_px=MM_PER_PX, speed_px_per_frame=SPEED, seed=seed
     )
     rng = np.random.default_rng(seed)
-    every = round(1 / share) if share else 0
+    every, defects = (max(1, round(1 / share)) if share else 0), max(1, round(share))
     for i in range(count):
         image, _ = web.frame(i)
-        if every and i % every == every - 1:
+        for _ in range(defects if every and i % every == every - 1 else 0):
             kind = ("hole", "scratch", "stain")[int(rng.integers(3))]
             centre = (frame_hw[1] * rng.uniform(0.2, 0.8), frame_hw[0] * rng.uniform(0.2, 0.8))
             image = render(image, random_defect(kind, rng, centre_px=centre, mm_per_px=MM_PER_PX))
         yield image
 
 
-def clip(frame_hw: tuple[int, int], count: int, share: float, seed: int = 3) -> Path:
-    """An H.264 file, which is made if it is missing."""
-    path = FOLDER / f"web_{frame_hw[0]}p_{count}_{round(share * 100)}.mp4"
+def clip(
+    frame_hw: tuple[int, int],
+    count: int,
+    share: float,
+    seed: int = 3,
+    *,
+    resized_from: tuple[int, int] | None = None,
+) -> Path:
+    """An H.264 file, which is made if it is missing.
+
+    resized_from: size in which the frames are drawn, so that all sizes show the same; None is
+    frame_hw.
+    """
+    drawn = "" if resized_from is None else f"_from_{resized_from[0]}p"
+    path = FOLDER / f"web_{frame_hw[0]}p_{count}_{round(share * 100)}{drawn}.mp4"
     if path.exists():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +81,9 @@ def clip(frame_hw: tuple[int, int], count: int, share: float, seed: int = 3) -> 
         stream.height, stream.width = frame_hw
         stream.pix_fmt = "yuv420p"
         stream.time_base = Fraction(1, FPS)
-        for image in frames(frame_hw, count, share, seed):
+        for image in frames(resized_from or frame_hw, count, share, seed):
+            if resized_from is not None:
+                image = cv2.resize(image, frame_hw[::-1], interpolation=cv2.INTER_AREA)
             i420 = cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(i420, format="yuv420p")))
         container.mux(stream.encode())
@@ -87,20 +106,40 @@ def normal(frame_hw: tuple[int, int] = (720, 1280)) -> Path:
 
 
 def engine(
-    size: str | None, frame_hw: tuple[int, int] = (720, 1280), *, method: str = "rad"
+    size: str | None,
+    frame_hw: tuple[int, int] = (720, 1280),
+    *,
+    method: str = "rad",
+    coreset: int | None = None,
 ) -> Path:
     """An engine fitted on normal(), which is made if it is missing.
 
-    size: WxH, None for the aspect of the frames.
+    size: WxH, None for the aspect of the frames. coreset: as the option of the method; None leaves
+    it out.
     """
-    path = FOLDER / f"{method}_{size or 'aspect'}_{frame_hw[0]}p.onnx"
+    thinned = "" if coreset is None else f"_{coreset}"
+    path = FOLDER / f"{method}_{size or 'aspect'}_{frame_hw[0]}p{thinned}.onnx"
     if path.exists():
         return path
     arguments = ["--method", method, "--normal", str(normal(frame_hw)), "--out", str(path)]
     if size is not None:
         arguments += ["--size", size]
+    if coreset is not None:
+        arguments += ["--coreset", str(coreset)]
     with contextlib.redirect_stdout(io.StringIO()):
         code = fit(arguments)
     if code != 0:
         raise SystemExit(code)
     return path
+
+
+def int8_engine(path: Path) -> Path | None:
+    """The int8 form of an engine that engine() made, made if it is missing. None if it could not be
+    made; the command convert has printed the reason."""
+    out = path.with_name(f"{path.stem}_int8.onnx")
+    if out.exists():
+        return out
+    command = ["-m", "tools.convert", str(path), "--precision", "int8"]
+    command += ["--normal", str(normal()), "--out", str(out)]
+    done = subprocess.run([sys.executable, *command], stdout=subprocess.DEVNULL)
+    return out if done.returncode == 0 else None

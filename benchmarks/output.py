@@ -21,6 +21,8 @@ from inspector.core.geometry import Affine
 from inspector.core.types import Defect, Frame, Inspection, Severity, Verdict
 from inspector.outputs.mp4 import Mp4Writer
 from inspector.outputs.mp4_file import Mp4File
+from inspector.outputs.options import X264
+from inspector.outputs.video_encoders import open_encoder
 from inspector.render.side_by_side import SideBySide
 
 SIZES: Final = {"720p": (720, 1280), "1080p": (1080, 1920)}
@@ -64,16 +66,17 @@ def encode_rows() -> list[dict[str, object]]:
 
 def encode(preset: str, size: str, pictures: list[Image]) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
-        writer = Mp4Writer(
-            Mp4File(Path(folder) / "out.mp4"),
+        encoder = open_encoder(
+            X264,
             hw=(pictures[0].shape[0] * 2 // 3, pictures[0].shape[1]),
             time_base=Fraction(1, FPS),
             preset=preset,
             crf=23,
             threads=1,
             gop=30,
-            sound=None,
         )
+        file = Mp4File(Path(folder) / "out.mp4")
+        writer = Mp4Writer(file, encoder=encoder, gop=30, sound=None)
         steps = [lambda p=p, n=n: writer.write(p, n) for n, p in enumerate(pictures)]
         row = time_steps(f"x264 {preset}, crf 23", size, steps)
         writer.drain()

@@ -1,25 +1,28 @@
 """Measures the CPU time of each stage, with all stages on one thread.
 
-python -m benchmarks.stages CLIP ENGINE prints a JSON line with the CPU ms per frame of each stage.
+python -m benchmarks.stages CLIP ENGINE [KEY=VALUE ...] prints a JSON line with the CPU ms per frame
+of each stage. KEY=VALUE: as after --set.
 """
 
 import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from inspector.build import build_run
-from inspector.config import load_config
+from inspector.config import load_config, parse_setting
 from inspector.core.types import Frame
 from inspector.pipeline.stages import infer
 
 FRAMES = 300
 
 
-def measure(clip: str, engine: str, frames: int = FRAMES) -> dict[str, float]:
+def measure(
+    clip: str, engine: str, frames: int = FRAMES, settings: Sequence[str] = ()
+) -> dict[str, float]:
     """CPU milliseconds per frame and stage. No pipeline can use less CPU time in total."""
     spent: dict[str, float] = {}
 
@@ -31,6 +34,7 @@ def measure(clip: str, engine: str, frames: int = FRAMES) -> dict[str, float]:
 
     with tempfile.TemporaryDirectory() as folder:
         overrides = {"source.uri": clip, "engine.path": engine, "output.dir": f"{folder}/out"}
+        overrides |= dict(map(parse_setting, settings))
         run = build_run(load_config(None, overrides))
         stages, outputs, source = run.stages, run.outputs, run.source
         running = stages.open_engine()
@@ -50,7 +54,8 @@ def measure(clip: str, engine: str, frames: int = FRAMES) -> dict[str, float]:
             inspection = run_timed("measure", lambda r=result: stages.judge(r))
             inspection.timings_ms["latency"] = 0.0
             picture = stages.render(inspection)
-            run_timed("render", picture.i420)
+            if run.info.config["output"]["video"]["enabled"]:
+                run_timed("render", picture.i420)
             for output in outputs:
                 write = output.sink.write
                 run_timed(output.sink.name, lambda w=write, i=inspection, p=picture: w(i, p))
@@ -64,4 +69,4 @@ def measure(clip: str, engine: str, frames: int = FRAMES) -> dict[str, float]:
 
 if __name__ == "__main__":
     assert Path(sys.argv[1]).exists()
-    print(json.dumps(measure(sys.argv[1], sys.argv[2])))
+    print(json.dumps(measure(sys.argv[1], sys.argv[2], settings=sys.argv[3:])))

@@ -14,6 +14,9 @@ from inspector.core.errors import EngineError
 
 PRECISIONS: Final = {TensorProto.FLOAT: "float32", TensorProto.FLOAT16: "float16"}
 
+INT8: Final = "int8"
+BYTES: Final = (TensorProto.INT8, TensorProto.UINT8)
+
 UNCOUNTED: Final = (
     *("Attention", "DeformConv", "Einsum", "GRU", "If", "LSTM", "MultiHeadAttention", "RNN"),
     *("ConvInteger", "MatMulInteger", "QLinearConv", "QLinearMatMul"),
@@ -44,6 +47,7 @@ class Cost:
 def count_cost(model: ModelProto) -> Cost:
     """Counts the work of an engine's graph. Raises EngineError for products it cannot count."""
     known = infer_tensors(model, batch=1)
+    whole = {node.output[0] for node in model.graph.node if _restores_bytes(node, known)}
     flops: Counter[str] = Counter()
     for node in model.graph.node:
         if node.op_type in UNCOUNTED or node.domain not in ("", "ai.onnx"):
@@ -55,7 +59,8 @@ def count_cost(model: ModelProto) -> Cost:
                 f"the operator {node.op_type} lacks an operand or a dimension"
             ) from exc
         if macs > 0:
-            flops[_precision(node, known)] += 2 * macs
+            precision = INT8 if whole.issuperset(node.input[:2]) else _precision(node, known)
+            flops[precision] += 2 * macs
     constant_bytes = sum(_bytes(tensor) for tensor in _constants(model))
     ends = [value.name for value in (*model.graph.input, *model.graph.output)]
     picture_bytes = sum(_bytes(_tensor_of_known_size(name, known)) for name in ends)
@@ -78,6 +83,11 @@ def _multiply_adds(node: NodeProto, known: Mapping[str, Tensor]) -> int:
             summed = sides(node.input[0])[0 if is_transposed else 1]
             return math.prod((*sides(node.output[0]), summed))
     return 0
+
+
+def _restores_bytes(node: NodeProto, known: Mapping[str, Tensor]) -> bool:
+    """A runtime computes products of such values with their bytes."""
+    return node.op_type == "DequantizeLinear" and known[node.input[0]].dtype in BYTES
 
 
 def _precision(node: NodeProto, known: Mapping[str, Tensor]) -> str:

@@ -6,7 +6,13 @@ from typing import Any, Final
 from engines import golden
 from engines.power_description import describe_power, describe_rates
 from engines.spec import EngineSpec
-from engines.spec_fields import Foreground, PictureFigure, PictureStatistics, Selection
+from engines.spec_fields import (
+    Foreground,
+    PictureFigure,
+    PictureStatistics,
+    Quantisation,
+    Selection,
+)
 
 BEST: Final = 3
 """Settings that are listed of those that were tried."""
@@ -23,6 +29,7 @@ def describe_engine(spec: EngineSpec) -> dict[str, str]:
         "frames": f"{_size(spec.frame_hw)}, resized to {_size(spec.resize.input_hw)}, "
         f"crop {spec.resize.crop}, {spec.resize.kind}",
         "map": f"{_size(spec.map_hw)}, {spec.precision}",
+        "int8": _quantisation(spec.quantisation),
         "region": _region(spec),
         "foreground": describe_foreground(spec.foreground),
         "image threshold": f"{spec.image_threshold:.6g}",
@@ -110,6 +117,17 @@ def _figure(figure: PictureFigure) -> str:
 
 def _size(hw: tuple[int, int]) -> str:
     return f"{hw[1]}x{hw[0]}"
+
+
+def _quantisation(made: Quantisation | None) -> str:
+    if made is None:
+        return "no"
+    band = "" if made.band is None else f"; verdicts may differ within {made.band:.4g} of the "
+    return (
+        f"{made.nodes} layers of the backbone, weights {made.weights}, activations "
+        f"{made.activations}, ranges of {made.pictures} good pictures; float32: "
+        f"{', '.join(made.float_layers) or 'none'}{band and band + 'image threshold'}"
+    )
 
 
 def describe_foreground(foreground: Foreground | None) -> str:

@@ -32,7 +32,7 @@ CONVERTED_FROM = "converted_from_graph"
 """Key in parameters: graph hash of the engine from which this one was converted."""
 
 RESIZE_KINDS = ("halve_linear",)
-PRECISIONS = ("float32", "float16")
+PRECISIONS = ("float32", "float16", "int8")
 MIN_CROP = 0.01
 
 LARGEST_PICTURE = 1 << 24
@@ -161,7 +161,7 @@ class EngineSpec:
     """Everything that the runtime knows about an engine.
 
     frame_hw: size of the frames it was fitted on. map_hw: size of the anomaly map. max_batch:
-    largest batch; None: any. precision: of the stored bank or weights, "float32" or "float16".
+    largest batch; None: any. precision: one of PRECISIONS, the lowest in the graph.
     display_range: (low, high) scores at the ends of the colour scale, the same for all frames.
     graph_hash: sha256 of the graph without its metadata, so thresholds can change. parameters:
     settings of the method. parity: result of the check when the file was made. golden: pictures

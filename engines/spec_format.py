@@ -23,7 +23,10 @@ NEW_FIELDS: Final = (
 )
 """Fields of format 2. A file of format 1 has none of them."""
 
-ABILITIES: Final[frozenset[str]] = frozenset()
+INT8: Final = "int8"
+"""The graph holds nodes that round to whole numbers of 8 bits."""
+
+ABILITIES: Final = frozenset({INT8})
 """Words in `requires` that this program knows. A later program that runs an engine in another way,
 such as by tiles, adds its word here; programs without the word then refuse the file."""
 

@@ -14,7 +14,7 @@ from engines.spec_file import read_spec
 from inspector.build_events import make_event_stages
 from inspector.build_info import make_info
 from inspector.build_judge import make_judge
-from inspector.build_outputs import make_files, make_vlm
+from inspector.build_outputs import choose_video_encoder, largest_side, make_files, make_vlm
 from inspector.config import Config
 from inspector.config.checks import check_keys
 from inspector.core.actions import IGNORE
@@ -97,8 +97,10 @@ def build_run(
         if source.info.frame_hw is not None:
             check_frames(config, spec, calibration, source.info.frame_hw)
         output, run_id = config.output, run_id or new_run_id()
-        guard = None
+        live = source.info.live and recorded is None
+        guard = encoder = None
         if outputs is None:
+            encoder = choose_video_encoder(output.video)
             folder = folder or reserve_folder(output.dir, run_id)
             stack.callback(remove_empty, output.dir, folder)
             check_folder(folder, overwrite=output.overwrite, inputs=input_paths(config))
@@ -110,12 +112,13 @@ def build_run(
             )
             # A locked or damaged outbox must end the run before old results are removed.
             guard = DiskGuard(folder, output.disk) if output.disk.enabled else None
-            files = make_files(config, folder, evidence, guard, part_table=joiner is None)
+            files = make_files(
+                *(config, folder, evidence, guard, encoder), part_table=joiner is None, live=live
+            )
             outputs = [*map(Output, remote), *make_vlm(config, spec, name), *files]
         folder = folder or Path(output.dir)
         names = run_id, name or SINGLE
-        info = make_info(config, spec, calibration, source, folder, names, link)
-        live = source.info.live and recorded is None
+        info = make_info(config, spec, calibration, source, folder, names, link, encoder)
         machine = states.link(info, config.parts)
         if machine is not None:
             outputs = [Output(machine), *outputs]
@@ -203,7 +206,7 @@ def _connect(
         failed=judge.fails,
     )
     engine_check = EngineCheck(config.engine, spec, ruler, run)
-    render = _make_renderer(config, spec, source.info.frame_hw)
+    render = _make_renderer(config, spec, run)
     stages = Stages(
         *(preprocess, engine_check.open, judge, render, judge.judge_map, judge.judge_unrefined),
         _chain(parts.explain, None if follower is None else follower.follow),
@@ -247,6 +250,7 @@ def _connect(
             find_ignored_keys(config, source),
             empty.warnings,
             pipeline.drops.warnings,
+            pipeline.background.warnings,
             [] if interruption is None else interruption.sentences,
             [] if events.tracking is None else events.tracking.warnings,
             [] if events.parts is None else events.parts.warnings,
@@ -281,14 +285,12 @@ def _make_health_stage(config: Config, run: RunInfo) -> HealthStage:
     return HealthStage(run.source_name)
 
 
-def _make_renderer(
-    config: Config, spec: EngineSpec, frame_hw: tuple[int, int] | None
-) -> SideBySide:
+def _make_renderer(config: Config, spec: EngineSpec, run: RunInfo) -> SideBySide:
     return SideBySide(
         display_range=spec.display_range,
         unit=config.measure.unit,
         scale=config.output.video.scale,
         roi=None if spec.roi is None else (spec.roi.inspect, spec.roi.ignore, spec.roi.frame_hw),
-        frame_hw=frame_hw,
-        encoded=config.output.video.enabled,
+        frame_hw=run.source.frame_hw,
+        max_side=largest_side(run.video_encoder),
     )

@@ -24,8 +24,10 @@ def make_info(
     folder: Path,
     names: tuple[str, str],
     link: RunLink,
+    video_encoder: str | None,
 ) -> RunInfo:
-    """names: id of the run, name of the source. link: to the run before."""
+    """names: id of the run, name of the source. link: to the run before. video_encoder: None
+    without a video."""
     engine_path = Path(config.engine.path or "")
     return RunInfo(
         source=source.info,
@@ -46,6 +48,7 @@ def make_info(
         recipe_id=link.find_recipe(names[1]),
         check=link.check,
         continues=link.continued(names[1]),
+        video_encoder=video_encoder,
     )
 
 

@@ -17,6 +17,7 @@ from engines.parity import RegionSize, Ruler
 from engines.roi import draw_inspected
 from engines.spec import CONVERTED_FROM, EngineSpec
 from engines.spec_file import file_hash, read_spec
+from engines.spec_format import INT8
 from inspector.config import RunEngineOptions
 from inspector.core.arrays import Map
 from inspector.core.errors import ConfigError, EngineError, ParityError
@@ -143,6 +144,11 @@ def check_fallback(options: RunEngineOptions, spec: EngineSpec) -> None:
     engine of this spec nor its float32 form."""
     if options.on_parity_failure != "fallback":
         return
+    if INT8 in spec.requires:
+        raise ConfigError(
+            f"engine.on_parity_failure is fallback, but {options.path} is an int8 engine, whose "
+            "thresholds do not fit the engine that it was made from: set it to stop"
+        )
     if options.fallback_path is not None:
         path = options.fallback_path
         _check_replacement(path, read_spec(Path(path)), options, spec)

@@ -232,6 +232,8 @@ class _KilledRun:
             "ended_utc": ended_utc,
             "source": run.source.source_id,
             "live": run.source.live,
+            "decoder": run.source.decoder,
+            "video_encoder": run.video_encoder,
             "image_threshold": run.image_threshold,
             "pixel_threshold": run.pixel_threshold,
             "defects": self._defects.as_dict(),

@@ -103,6 +103,8 @@ class Run:
             "ended_utc": utc_now(),
             "source": info.source.source_id,
             "live": info.source.live,
+            "decoder": info.source.decoder,
+            "video_encoder": info.video_encoder,
             "check": info.check,
             "image_threshold": info.image_threshold,
             "pixel_threshold": info.pixel_threshold,
@@ -112,6 +114,7 @@ class Run:
             **self.events.summary(),
             "health": self.health.summary(),
             "disk": None if self.disk is None else self.disk.summary(),
+            "background": self.pipeline.background.summary(),
             "outputs": {
                 output.sink.name: output.sink.counts()
                 for output in self.outputs

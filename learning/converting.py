@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from onnx import ModelProto
 
 from engines import golden
 from engines.backends.onnx import OnnxEngine
+from engines.golden import Golden
 from engines.opening import Scores
 from engines.parity import TOLERANCES, ParityResult, Ruler, compare_golden, require_parity
 from engines.spec import CONVERTED_FROM, EngineSpec
@@ -41,12 +43,7 @@ class Conversion:
 def convert_to_half(path: Path, out: Path, ruler: Ruler, *, threads: int) -> Conversion:
     """Writes `out`. Raises EngineError for an engine that cannot be converted, ParityError, leaving
     no file, if float16 is not precise enough."""
-    spec, model = read_engine(path)
-    golden_pictures = golden.unpack(spec)
-    if CONVERTED_FROM in spec.parameters:
-        raise EngineError(f"{path} is converted already")
-    if golden_pictures is None:
-        raise EngineError(f"{path} has no golden pictures, so its copy cannot be checked")
+    spec, model, golden_pictures = read_original(path)
     try:
         graph = halve_graph(model)
     except EngineError as exc:
@@ -58,10 +55,22 @@ def convert_to_half(path: Path, out: Path, ruler: Ruler, *, threads: int) -> Con
         require_parity(findings)
         with contextlib.closing(OnnxEngine(path, threads=threads)) as first:
             parity = _compare_engines(first, engine, golden_pictures.pixels)
-            ms = _time_engines(first, engine, golden_pictures.pixels[:1])
+            ms = time_engines(first, engine, golden_pictures.pixels[:1])
     after = dataclasses.replace(after, parity=dataclasses.asdict(parity))
     write_engine(out, graph, after)
     return Conversion(after, findings, parity, ms)
+
+
+def read_original(path: Path) -> tuple[EngineSpec, ModelProto, Golden]:
+    """The engine that a copy is made of. Raises EngineError if it is a copy itself, or if it has no
+    golden pictures."""
+    spec, model = read_engine(path)
+    if CONVERTED_FROM in spec.parameters:
+        raise EngineError(f"{path} is converted already")
+    golden_pictures = golden.unpack(spec)
+    if golden_pictures is None:
+        raise EngineError(f"{path} has no golden pictures, so its copy cannot be checked")
+    return spec, model, golden_pictures
 
 
 def _describe_copy(spec: EngineSpec, digest: str) -> EngineSpec:
@@ -101,7 +110,8 @@ def _outputs(engine: OnnxEngine, pixels: Image) -> tuple[Map, Scores]:
     return np.concatenate(maps), np.concatenate(scores)
 
 
-def _time_engines(first: OnnxEngine, second: OnnxEngine, picture: Image) -> tuple[float, float]:
+def time_engines(first: OnnxEngine, second: OnnxEngine, picture: Image) -> tuple[float, float]:
+    """Least time of each in ms. picture: (1, H, W, 3) uint8 RGB."""
     least = [float("inf"), float("inf")]
     for _ in range(TURNS):
         for index, engine in enumerate((first, second)):

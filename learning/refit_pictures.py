@@ -51,6 +51,29 @@ class _Pictures:
         self.names.append(name)
         self.pixels.append(pixels)
 
+    def normals(self, spec: EngineSpec, record: FitRecord) -> Normals:
+        return Normals(
+            record.source,
+            np.stack(self.pixels),
+            tuple(self.names),
+            spec.frame_hw,
+            spec.resize,
+            record.ordered,
+            bit_depth=self.bit_depth,
+            aspects=spec.aspects,
+        )
+
+
+def find_pictures(
+    engine: Path, spec: EngineSpec, record: FitRecord, pictures: Sequence[Path]
+) -> Normals:
+    """All good pictures of an engine, from the files `pictures` or from those stored beside it.
+    Other files are ignored. Raises DataError."""
+    named = _read_all(pictures, spec)
+    together = _Pictures(_bit_depth(spec, named.values()))
+    _add_old(together, engine, spec, record, named, {})
+    return together.normals(spec, record)
+
 
 def choose_pictures(
     engine: Path,
@@ -76,16 +99,7 @@ def choose_pictures(
         together.add(
             name if name not in together.names else f"{digest[:12]}-{name}", picture.pixels
         )
-    normals = Normals(
-        record.source,
-        np.stack(together.pixels),
-        tuple(together.names),
-        spec.frame_hw,
-        spec.resize,
-        record.ordered,
-        bit_depth=together.bit_depth,
-        aspects=spec.aspects,
-    )
+    normals = together.normals(spec, record)
     distinct = keep_distinct(normals, keep_similar=keep_similar)
     reasons = dict.fromkeys(distinct.empty, "it shows one brightness or colour only")
     reasons |= dict.fromkeys(distinct.copies, "it shows the same as another good picture")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from engines.engine_changes import REFIT, candidate_path, complete_change
-from engines.spec import EngineSpec
+from engines.spec import CONVERTED_FROM, EngineSpec
 from engines.spec_file import read_checked
 from inspector.core.errors import ConfigError
 from learning.augmentation import AUTO, MOST_PICTURES, NONE
@@ -79,8 +79,13 @@ def refit_engine(
     """
     complete_change(engine)
     spec, content = read_checked(engine)
+    if CONVERTED_FROM in spec.parameters:
+        raise ConfigError(
+            f"{engine} was converted to {spec.precision}: refit the engine that it was made from, "
+            "then convert that again"
+        )
     record = read_fit_record(fit_record_path(engine), spec)
-    fit_options = _fit_options(spec, record, options)
+    fit_options = recall_options(spec, record, options)
     chosen = choose_pictures(
         engine, spec, record, pictures, missed, keep_similar=options.keep_similar
     )
@@ -97,7 +102,7 @@ def refit_engine(
     return Candidate(result, chosen.added, chosen.files, chosen.removed, chosen.left_out, notes)
 
 
-def _fit_options(spec: EngineSpec, record: FitRecord, options: RefitOptions) -> FitOptions:
+def recall_options(spec: EngineSpec, record: FitRecord, options: RefitOptions) -> FitOptions:
     """The options that the engine was fitted with. Raises ConfigError if it cannot be refitted."""
     features, roles = record.features, [picture.role for picture in record.pictures]
     method = make_method(features.method, features.method_options)

@@ -127,8 +127,9 @@ def _score_new(job: EngineJob, model: Any, normals: Normals, fitted: Normals | N
     """normals: that the model was not fitted on. fitted: see score_normals."""
     left_out = _score_pixels(job, model, normals.pixels, ordered=normals.ordered)
     left_out, suspects = _without_suspects(left_out, normals.names, job.options)
-    simulated = DefectScorer(job, normals)
-    simulated.score(np.arange(len(normals.names)), model)
+    everything = np.arange(len(normals.names))
+    simulated = DefectScorer(job, normals, [everything])
+    simulated.score(everything, model)
     return ScoredModel(model, fitted, left_out, suspects, len(left_out.scores), simulated.result())
 
 
@@ -163,12 +164,13 @@ def _score_folds(
 ) -> tuple[LeftOut, SimulatedScores | None]:
     count, ordered = len(normals.names), normals.ordered
     _warn_of_few(count)
-    simulated = DefectScorer(job, normals)
+    parts = folds.split_folds(count, ordered=ordered, seed=options.seed, folds=options.scheme.folds)
+    simulated = DefectScorer(job, normals, parts)
     left_out = folds.score_left_out(
         job.method,
         embeddings,
         job.canvas,
-        folds.split_folds(count, ordered=ordered, seed=options.seed, folds=options.scheme.folds),
+        parts,
         seed=options.seed,
         ordered=ordered,
         progress=lambda done: job.progress(step, done, count),
@@ -191,7 +193,7 @@ def _score_copies(
     altered = make_copies(job.normals.pixels, STRONG, options.seed + 1)
     left_out = _score_pixels(job, model, altered, ordered=False)
     left_out = dataclasses.replace(left_out, scheme=COPIES)
-    simulated = DefectScorer(job, job.normals)
+    simulated = DefectScorer(job, job.normals, [np.arange(1)])
     simulated.score(np.arange(1), model)
     return ScoredModel(model, job.normals, left_out, (), 0, simulated.result())
 

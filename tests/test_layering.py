@@ -115,6 +115,11 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {CORE, TOP, LEARNING, BACKBONES, DATASETS, GRAPH, METHODS, FOREGROUND},
         {"numpy", "scipy", "cv2", "spox"},
     ),
+    "learning/quantising": (
+        {CORE, TOP, BACKENDS, LEARNING, GRAPH, BACKBONES, METHODS, THRESHOLDS}
+        | {"learning.quantising"},
+        {"numpy", "onnx", "onnxruntime"},
+    ),
     "learning/lines": (
         {CORE, LEARNING, BACKBONES, GRAPH, METHODS, THRESHOLDS, LINES},
         {"numpy", "cv2", "onnx", "spox"},

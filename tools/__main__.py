@@ -35,7 +35,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "study": ("tools.study", "study how detection survives a change of light or camera"),
     "show-engine": ("tools.show_engine", "print what an engine file says about itself"),
     "bench": ("tools.bench", "time an engine on every installed runtime"),
-    "convert": ("tools.convert", "make a half-precision engine"),
+    "convert": ("tools.convert", "make an engine in half precision or int8"),
     "build-trt": ("tools.build_trt", "build the TensorRT plan of an engine"),
     "import-checkpoint": ("tools.import_checkpoint", "make an engine from a GLASS or RAD file"),
     "import-engine": ("tools.import_engine", "make an engine from an export of anomalib"),

@@ -10,6 +10,7 @@ from typing import Final
 
 from inspector.console import write_screen_line
 from inspector.core.errors import InspectorError
+from inspector.core.memory import share_heaps
 from inspector.core.secrets import mask_secrets
 from inspector.logs import log_to_screen
 from inspector.standard_streams import discard_stream, open_missing_streams, write_error
@@ -42,6 +43,7 @@ def guarded(action: Main) -> Callable[..., int]:
     def main(argv: list[str] | None = None) -> int:
         open_missing_streams()
         log_to_screen(write_screen_line)
+        share_heaps()
         _allow_any_name()
         try:
             with Heartbeat(Path(action.__code__.co_filename).stem.replace("_", "-")):

@@ -6,20 +6,21 @@ from typing import Final
 from engines.cost import Cost
 
 FLOP_PER_CLOCK: Final[dict[tuple[int, int], dict[str, int]]] = {
-    (7, 5): {"float32": 128, "float16": 1024},
-    (8, 0): {"float32": 128, "float16": 2048},
-    (8, 6): {"float32": 256, "float16": 1024},
-    (8, 7): {"float32": 256, "float16": 2048},
-    (8, 9): {"float32": 256, "float16": 1024},
-    (9, 0): {"float32": 256, "float16": 4096},
-    (10, 0): {"float32": 256, "float16": 8192},
-    (12, 0): {"float32": 256, "float16": 1024},
+    (7, 5): {"float32": 128, "float16": 1024, "int8": 2048},
+    (8, 0): {"float32": 128, "float16": 2048, "int8": 4096},
+    (8, 6): {"float32": 256, "float16": 1024, "int8": 2048},
+    (8, 7): {"float32": 256, "float16": 2048, "int8": 4096},
+    (8, 9): {"float32": 256, "float16": 1024, "int8": 2048},
+    (9, 0): {"float32": 256, "float16": 4096, "int8": 8192},
+    (10, 0): {"float32": 256, "float16": 8192, "int8": 16384},
+    (12, 0): {"float32": 256, "float16": 1024, "int8": 2048},
 }
 """Compute capability -> precision -> operations per multiprocessor and clock cycle.
 
 float32: on the float32 lanes, two operations per lane (CUDA C++ Programming Guide, throughput of
 native arithmetic instructions); engines do not use TF32, because it rounds. float16: tensor cores
-on dense matrices, with the faster type of accumulator (NVIDIA's architecture papers).
+on dense matrices, with the faster type of accumulator; int8: the same with whole numbers
+(NVIDIA's architecture papers).
 """
 
 

@@ -1,7 +1,5 @@
 """Base class of all engines: checks inputs and outputs, and splits large batches."""
 
-import ctypes
-import sys
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Self
@@ -130,15 +128,6 @@ def threads_text(threads: int) -> str:
     if threads == 0:
         return "threads chosen by the runtime"
     return "1 thread" if threads == 1 else f"{threads} threads"
-
-
-def return_freed_memory() -> None:
-    """Returns the memory that parsing the file used to the system: 70 MB for an engine of 31 MB.
-
-    glibc would keep it. Other C libraries have no malloc_trim, and they keep less memory.
-    """
-    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
-        trim(0)
 
 
 def _join(sizes: tuple[int, ...]) -> str:

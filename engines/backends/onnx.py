@@ -11,16 +11,16 @@ from engines.backends.checked import (
     CheckedEngine,
     check_device_settings,
     refuse_or_warn,
-    return_freed_memory,
     threads_text,
 )
 from engines.backends.cuda_libraries import preload_libraries
 from engines.backends.trt.driver import Cuda
 from engines.opening import Scores
 from engines.spec import EngineSpec
-from engines.spec_file import read_checked
+from engines.spec_file import read_spec
 from inspector.core.arrays import Image, Map
 from inspector.core.errors import EngineError, InferenceError
+from inspector.core.memory import return_memory
 from inspector.core.threads import runtime_threads
 
 try:
@@ -76,21 +76,23 @@ class OnnxEngine(CheckedEngine):
                 "pip install '.[cpu]' (or '.[gpu]' for an NVIDIA card)"
             )
         providers = _choose_providers(device, fall_back)
-        spec, content = read_checked(path)
+        before = _identify(path)
+        spec = read_spec(path)
         try:
-            session = _open(path, content, providers, threads)
+            session = _open(path, providers, threads)
         except _ProviderError as exc:
             refuse_or_warn(device, str(exc), fall_back=fall_back)
             providers = PROVIDERS["cpu"]
-            session = _open(path, content, providers, threads)
-        del content
+            session = _open(path, providers, threads)
+        if _identify(path) != before:
+            raise EngineError(f"engine file {path} was replaced while it was opened: open it again")
         place = f"CPU, {threads_text(threads)}" if providers[0] == CPU else PLACES[providers[0]]
         super().__init__(path, spec, f"onnxruntime {ort.__version__}, {place}")
         self._session: ort.InferenceSession | None = session
         self._providers, self._threads = providers, threads
         self._memory = "cpu" if providers[0] == CPU else "cuda"
         self._bound: _BoundSession | None = None
-        return_freed_memory()
+        return_memory()
 
     def _run(self, pixels: Image) -> tuple[Map, Scores]:
         assert self._session is not None
@@ -107,7 +109,7 @@ class OnnxEngine(CheckedEngine):
         if self._providers[0] == CPU:
             return []
         with contextlib.closing(Cuda()) as cuda:
-            session = _open(*self._reread(), self._providers, self._threads, cuda.stream)
+            session = _open(self._check_again(), self._providers, self._threads, cuda.stream)
             bound = _BoundSession(session, self._spec, len(pixels), self._memory)
             try:
                 # The first two runs also allocate memory.
@@ -119,15 +121,11 @@ class OnnxEngine(CheckedEngine):
             del bound, session  # before their stream is destroyed
         return times
 
-    def _reread(self) -> tuple[Path, bytes]:
-        """Reads the file again, because the engine does not keep its content in memory.
-
-        Raises EngineError if the file was replaced after the engine was opened.
-        """
-        spec, content = read_checked(self._path)
-        if spec != self._spec:
+    def _check_again(self) -> Path:
+        """The file. Raises EngineError if it was replaced after the engine was opened."""
+        if read_spec(self._path) != self._spec:
             raise EngineError(f"engine file {self._path} was replaced while it was measured")
-        return self._path, content
+        return self._path
 
     def _release(self) -> None:
         self._bound = self._session = None
@@ -185,20 +183,35 @@ def _choose_providers(device: str, fall_back: bool) -> tuple[str, ...]:
     return PROVIDERS["cpu"]
 
 
+def _identify(path: Path) -> tuple[int, ...]:
+    """What changes when a file is replaced or written to; () if it is missing."""
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return ()
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns
+
+
+def _model_of(path: Path) -> str | bytes:
+    """What onnxruntime opens: the path, because with the content of the file it needs twice the
+    file more memory. It takes only names that are UTF-8."""
+    name = str(path)
+    return path.read_bytes() if name.encode(errors="ignore").decode() != name else name
+
+
 def _open(
-    path: Path,
-    content: bytes,
-    providers: Sequence[str],
-    threads: int,
-    stream: int | None = None,
+    path: Path, providers: Sequence[str], threads: int, stream: int | None = None
 ) -> "ort.InferenceSession":
-    """path: for messages. content: of this file, already checked. stream: address of a CUDA stream
-    to run on; None: the session creates one."""
+    """path: of a file that was checked. stream: address of a CUDA stream to run on; None: the
+    session creates one."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # Threads that spin would use about 15 ms of CPU time per frame that other stages need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # A pattern is a second block for the intermediate results, beside that of the first run. It
+    # takes 9 MB at 256x256 px and saves no measurable time.
+    options.enable_mem_pattern = False
     options.log_severity_level = 3
     missing = "" if providers[0] == CPU else preload_libraries(ort)
     with_options = [(name, _provider_options(name)) for name in providers]
@@ -207,16 +220,14 @@ def _open(
             provider_options |= {} if name == CPU else {"user_compute_stream": str(stream)}
     try:
         # Without enable_fallback=0 it prints a message and continues with another provider.
-        session = ort.InferenceSession(content, options, providers=with_options, enable_fallback=0)
+        session = ort.InferenceSession(
+            _model_of(path), options, providers=with_options, enable_fallback=0
+        )
     except FAILURES as exc:
         raise EngineError(f"onnxruntime cannot open the engine {path}: {_one_line(exc)}") from exc
     except RuntimeError as exc:  # from TensorRT; CUDA uses the CPU without a message
         reason = " ".join(filter(None, (_one_line(exc), missing)))
         raise _ProviderError(f"{providers[0]} of onnxruntime cannot start here: {reason}") from exc
-    # The Python class keeps the bytes for a fallback that is switched off here. They are as large
-    # as the engine file.
-    if hasattr(session, "_model_bytes"):
-        session._model_bytes = None
     if session.get_providers()[0] != providers[0]:
         reason = missing or "see its message above"
         raise _ProviderError(f"{providers[0]} of onnxruntime cannot start here: {reason}")

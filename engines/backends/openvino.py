@@ -11,7 +11,6 @@ from engines.backends.checked import (
     CheckedEngine,
     check_device_settings,
     refuse_or_warn,
-    return_freed_memory,
     threads_text,
 )
 from engines.opening import HINTS, Scores
@@ -19,6 +18,7 @@ from engines.spec import EngineSpec
 from engines.spec_file import read_engine
 from inspector.core.arrays import Image, Map
 from inspector.core.errors import ConfigError, EngineError, InferenceError
+from inspector.core.memory import return_memory
 from inspector.core.threads import runtime_threads
 
 try:
@@ -66,7 +66,7 @@ class OpenVinoEngine(CheckedEngine):
         self._requests = [compiled.create_infer_request() for _ in range(count)]
         place = f"CPU, {threads_text(threads)}" if plugin == "CPU" else f"Intel {plugin}"
         super().__init__(path, spec, f"OpenVINO {ov.__version__.split('-')[0]}, {place}, {hint}")
-        return_freed_memory()
+        return_memory()
 
     def _run(self, pixels: Image) -> tuple[Map, Scores]:
         count, at_once = len(pixels), len(self._requests)

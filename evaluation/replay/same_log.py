@@ -12,7 +12,10 @@ from inspector.outputs.folder import LOG, SUMMARY
 
 MAY_DIFFER: Final[dict[str, tuple[str, ...]]] = {
     "": ("run_id", "event_id", "chain", "captured_ns", "wall_time_utc"),
-    "header": ("started_utc", "output_dir", "config", "config_hash", "source_hash", "version"),
+    "header": (
+        *("started_utc", "output_dir", "config", "config_hash", "source_hash", "version"),
+        "video_encoder",
+    ),
     "verdict": ("judged_ns",),
     "measured": ("judged_ns", "timings_ms"),
     "defect_closed": ("picture",),
@@ -27,6 +30,7 @@ MAY_DIFFER_INSIDE: Final = (
     ("judged_by", "path"),
     ("source_info", "source_id"),
     ("source_info", "path"),
+    ("source_info", "decoder"),
     ("web", "encoder_mm"),
 )
 """Fields inside other fields that may differ: a time, places of files that were moved, and the

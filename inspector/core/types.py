@@ -70,7 +70,8 @@ class SourceInfo:
     time. frame_hw, fps, frame_count, duration_s: None if unknown before the first read.
     time_base: seconds per tick of the source's clock; None for live sources.
     path: the media file, from which sound can be copied; None for other sources. settings: of a
-    camera, as they were read back; None for other sources.
+    camera, as they were read back; None for other sources. decoder: of a video, its name in FFmpeg,
+    with "(hardware)" if the hardware decodes; None for other sources.
     """
 
     source_id: str
@@ -82,6 +83,7 @@ class SourceInfo:
     time_base: Fraction | None = None
     path: Path | None = None
     settings: Mapping[str, Any] | None = None
+    decoder: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +286,8 @@ class RunInfo:
     the files of the source again; None without files. version: of the program; None if unknown.
     recipe_id: name of the recipe; None without recipes. continues: {"run_id": ...} of the run that
     gave the source to this one, without a frame in between; None if the source was opened anew.
-    check: name of the routine check that the run is; None in production.
+    check: name of the routine check that the run is; None in production. video_encoder: its name in
+    FFmpeg; None without a video.
     """
 
     source: SourceInfo
@@ -307,6 +310,7 @@ class RunInfo:
     recipe_id: str | None = None
     continues: dict[str, str] | None = None
     check: str | None = None
+    video_encoder: str | None = None
 
     def check_of(self, part_id: str | None) -> str | None:
         """The routine check to which a line with this part_id belongs; None: to production.

@@ -18,10 +18,11 @@ T = TypeVar("T")
 
 LEAST_SHARE: Final = 0.02
 MOST_SHARE: Final = 0.5
-RECOVERY: Final = 0.01
+RECOVERY_PER_S: Final = 0.2
 """Share of the time that is spent on refining in the long run. The other stages and the encoder
-need the rest of the processors. It is halved when frames wait, and grows by RECOVERY with every
-frame for which none waits."""
+need the rest of the processors. It is halved when frames wait, and becomes LEAST_SHARE when a
+region is given up, because its time was in vain. While no frame waits it grows by RECOVERY_PER_S.
+"""
 
 START_S: Final = 0.05
 SAVED_S: Final = 0.25
@@ -35,6 +36,10 @@ FRAME_MS: Final = 1000.0
 
 DEBT_S: Final = 0.5
 """Largest debt after a region that took very long."""
+
+IN_VAIN: Final = 20
+"""The time of a region that was given up counts so many times. The next one would most likely be
+given up too, and it delays the log."""
 
 FULL: Final = 2
 """Waiting frames at which a region is given up. There is still room for two frames before one is
@@ -76,7 +81,7 @@ class LiveMeasuring:
             self._deadline_ns = round(DEADLINE_SHARE * deadline_ms * 1e6)
         self._share = MOST_SHARE
         self._left_s = START_S
-        self._counted_ns = now_ns()
+        self._counted_ns = self._adapted_ns = now_ns()
         self._abandoned: _Task | None = None
         self._warned = False
         self._seen: deque[tuple[int, FrameBox]] = deque()
@@ -85,7 +90,7 @@ class LiveMeasuring:
         """Makes the plan of one frame. Raises the error of a region that was given up."""
         start_ns = now_ns()
         self._count_time(start_ns)
-        self._adapt_share(crowded=bool(self.waiting()))
+        self._adapt_share(start_ns)
         end_ns = start_ns + self._budget_ns
         if self._deadline_ns is not None:
             end_ns = min(end_ns, output.inferred_ns + self._deadline_ns)
@@ -99,7 +104,7 @@ class LiveMeasuring:
             if not self._abandoned.wait(0):
                 self._warn_of_long_work(self._abandoned)
                 return False
-            self._left_s -= self._abandoned.seconds
+            self._left_s -= IN_VAIN * self._abandoned.seconds
             abandoned, self._abandoned = self._abandoned, None
             abandoned.result()
         return self._left_s > 0 and not self.waiting()
@@ -110,7 +115,7 @@ class LiveMeasuring:
         while not task.wait(CHECK_S):
             if now_ns() >= end_ns or (self.waiting() or 0) >= FULL:
                 self._abandoned = task
-                self._adapt_share(crowded=True)
+                self._share = LEAST_SHARE
                 return None
         self._left_s -= task.seconds
         result: T = task.result()
@@ -136,9 +141,11 @@ class LiveMeasuring:
         overlaps = _overlap(np.array(boxes), np.array([box for _, box in self._seen]))
         return [int(value) for value in np.where(overlaps, times[None], NEW).max(axis=1)]
 
-    def _adapt_share(self, *, crowded: bool) -> None:
-        share = self._share / 2 if crowded else self._share + RECOVERY
+    def _adapt_share(self, at_ns: int) -> None:
+        gained = RECOVERY_PER_S * (at_ns - self._adapted_ns) / 1e9
+        share = self._share / 2 if self.waiting() else self._share + gained
         self._share = min(max(share, LEAST_SHARE), MOST_SHARE)
+        self._adapted_ns = at_ns
 
     def _count_time(self, at_ns: int) -> None:
         most = SAVED_S if self.waiting() is not None else PATIENT_S

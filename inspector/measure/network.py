@@ -6,6 +6,9 @@ along the ridge of the mask are followed from tip to tip: first the longest, the
 
 import importlib
 import math
+import sys
+from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING, Final
 
 import cv2
@@ -54,9 +57,11 @@ _STEPS: Final = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 
 def load_graphs() -> None:
-    """Loads SciPy's graphs before the first frame. They take a fraction of a second, so they are
-    not loaded with this module."""
-    importlib.import_module("scipy.sparse.csgraph")
+    """Begins to load SciPy's graphs before the first frame. They take a fraction of a second, so
+    another thread loads them while the engine opens. _follow() waits for them."""
+    if "scipy.sparse.csgraph" not in sys.modules:
+        load = partial(importlib.import_module, "scipy.sparse.csgraph")
+        Thread(target=load, name="load graphs").start()
 
 
 def find_network(

@@ -4,6 +4,7 @@ A polygon is (n, 2) float64, x then y. The last vertex does not repeat the first
 vertices can be clockwise or not. If a region has several polygons, its holes come last.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -58,7 +59,7 @@ def _find_longest(hull: Points) -> tuple[float, float]:
 
 def min_feret(points: Points) -> float:
     """Smallest caliper diameter. One jaw of the caliper then touches an edge of the convex hull."""
-    return _find_narrowest(convex_hull(points))
+    return measure_calipers(points)[2]
 
 
 def _find_narrowest(hull: Points) -> float:
@@ -76,7 +77,13 @@ def _find_narrowest(hull: Points) -> float:
 
 def measure_calipers(points: Points) -> tuple[float, float, float]:
     """max_feret() with its direction, and min_feret(), of the same hull."""
-    hull = convex_hull(points)
+    return _measure_calipers(np.ascontiguousarray(points, np.float64).tobytes())
+
+
+@functools.lru_cache(maxsize=8)
+def _measure_calipers(vertices: bytes) -> tuple[float, float, float]:
+    """A defect needs the calipers of the same outline up to four times."""
+    hull = convex_hull(np.frombuffer(vertices).reshape(-1, 2))
     return *_find_longest(hull), _find_narrowest(hull)
 
 

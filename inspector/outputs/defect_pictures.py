@@ -1,6 +1,6 @@
 """Saves a picture of every defect: a part of its frame, clean and with its outline and size."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +28,20 @@ MOST_BYTES: Final = 64 * 2**20
 MOST_LIVE: Final = 8
 """Pictures of one frame of a live source without tracking, so that they cost no frames."""
 
+MOST_DUE: Final = 8
+"""Pictures of a live source that are named, but not drawn yet. Further defects have no picture."""
+
 Rank = tuple[bool, bool, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A picture that must be drawn."""
+
+    path: Path
+    view: "_View"
+    label: str
+    severity: Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +73,10 @@ class DefectPictureSink:
     """Saves a JPEG of each defect in `folder`; with tracking, of each track.
 
     A view is cut out while its frame is in memory. The picture is written before the lines that
-    name it. A file is never removed or replaced, so that each line stays true. If a limit of the
-    options is reached, later defects of the same severity have no picture. warnings: the limits
-    that were reached.
+    name it. On a live source write() draws it shortly after them, because they must not wait.
+    write() may run on another thread than the other functions. A file is never removed or replaced,
+    so that each line stays true. If a limit of the options is reached, later defects of the same
+    severity have no picture. warnings: the limits that were reached.
     """
 
     name = "defect_pictures"
@@ -73,12 +87,15 @@ class DefectPictureSink:
         self._folder = folder
         self._options = options
         self._tracked = tracked
+        self._most_bytes = options.max_mb * 1e6
+        self._most_bytes = options.max_mb * 1e6
         self._unit, self._live, self._prefix = "mm", False, ""
         self._views: dict[str, list[_View]] = {}
         self._view_bytes = 0
         self._counts: Counter[Severity] = Counter()
         self._bytes: Counter[Severity] = Counter()
         self._full: set[Severity] = set()
+        self._due: deque[_Due] = deque()
         self._states: dict[Path, FileState | None] = {}
         self.warnings: list[str] = []
 
@@ -126,7 +143,7 @@ class DefectPictureSink:
         return replace(event, picture=self._save(name, view, label, defect.severity))
 
     def write(self, inspection: Inspection, picture: Picture) -> None:
-        """Does nothing, because complete() has saved the pictures."""
+        self._draw_due()
 
     def take_states(self) -> Mapping[Path, FileState | None]:
         states, self._states = self._states, {}
@@ -139,6 +156,7 @@ class DefectPictureSink:
 
     def close(self) -> None:
         self.interrupt()
+        self._draw_due()
 
     def _keep_best(self, track: str, defect: Defect, frame: Frame | BadFrame) -> None:
         """Keeps a view in memory if it is among the best of its track."""
@@ -162,22 +180,43 @@ class DefectPictureSink:
         """Whether no limit is reached yet."""
         if self._counts[severity] >= self._options.max_count:
             self._mark_full(severity, f"max_count ({self._options.max_count})")
+        elif self._bytes[severity] >= self._most_bytes:
+            self._mark_large(severity)
         return severity not in self._full
 
     def _save(self, name: str, view: _View, label: str, severity: Severity) -> str | None:
-        """Returns the path relative to the folder of the run; None if the limit of the size is
-        reached."""
-        path = self._folder / f"{name}.jpg"
-        picture = draw_close_up(view.part, view.defect, (label, view.note))
-        data = encode_jpeg(picture, self._options.quality, path)
-        if self._bytes[severity] + len(data) > self._options.max_mb * 1e6:
-            self._mark_full(severity, f"max_mb ({self._options.max_mb:g})")
+        """Returns the path relative to the folder of the run; None if a limit is reached."""
+        due = _Due(self._folder / f"{name}.jpg", view, label, severity)
+        if self._live and len(self._due) == MOST_DUE:
+            self._warn("there are more defects than can be drawn; some have no picture")
             return None
-        write_picture(path, data)
-        self._states[path] = state_of(data)
+        if self._live:
+            self._due.append(due)
+        elif not self._draw(due):
+            return None
         self._counts[severity] += 1
-        self._bytes[severity] += len(data)
-        return f"{self._folder.name}/{path.name}"
+        return f"{self._folder.name}/{due.path.name}"
+
+    def _draw_due(self) -> None:
+        """Draws the pictures of a live source that are named already, but none that is named
+        meanwhile."""
+        for _ in range(len(self._due)):
+            self._draw(self._due.popleft())
+
+    def _draw(self, due: _Due) -> bool:
+        """Writes the picture. False if the limit of the size is reached, unless it is named."""
+        picture = draw_close_up(due.view.part, due.view.defect, (due.label, due.view.note))
+        data = encode_jpeg(picture, self._options.quality, due.path)
+        if not self._live and self._bytes[due.severity] + len(data) > self._most_bytes:
+            self._mark_large(due.severity)
+            return False
+        write_picture(due.path, data)
+        self._states[due.path] = state_of(data)
+        self._bytes[due.severity] += len(data)
+        return True
+
+    def _mark_large(self, severity: Severity) -> None:
+        self._mark_full(severity, f"max_mb ({self._options.max_mb:g})")
 
     def _mark_full(self, severity: Severity, limit: str) -> None:
         self._full.add(severity)

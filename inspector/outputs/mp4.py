@@ -5,47 +5,38 @@ from pathlib import Path
 from typing import Final
 
 import av
-from av.codec.context import Flags
 from av.video.frame import PictureType
-from av.video.reformatter import ColorRange
 
 from inspector.core.arrays import Image
 from inspector.core.errors import SinkError
 from inspector.outputs.h264 import describe_h264, with_lengths
 from inspector.outputs.mp4_boxes import Sample, Track
 from inspector.outputs.mp4_file import Mp4File
+from inspector.outputs.options import X264
 from inspector.outputs.sound import SoundCopy
+from inspector.outputs.video_encoders import COLOUR, FAULTS, RATE, explain_fault
 
 KEY_EVERY_S: Final = Fraction(95, 100)
 """Longest time between key frames, unless the pictures are farther apart."""
 
 _MIN_TIMESCALE: Final = 10_000
 """Some players are inexact with a smaller timescale."""
-_RATE: Final = Fraction(25)
-"""Pictures per s for the encoder. The times of the pictures do not depend on it."""
-_BT709: Final = 1
-_SMPTE170M: Final = 6
-"""Numbers from ITU-T H.273. SMPTE 170M is the matrix of BT.601."""
 
 
 class Mp4Writer:
     """Writes one video stream, and copies the sound of another file.
 
-    hw: size of the pictures, even. threads: of the encoder. gop: largest number of frames between
-    key frames; fewer if they would last too long. sound: of the source, whose next packets are
-    copied. title: of the file, ASCII. first_pts: of the first picture; it is 0 in the finished file
-    if `from_zero`. Raises SinkError.
+    encoder: open; its size and time base are those of the pictures. gop: largest number of frames
+    between key frames; fewer if they would last too long. sound: of the source, whose next packets
+    are copied. title: of the file, ASCII. from_zero: the first picture has time 0 in the finished
+    file. Raises SinkError.
     """
 
     def __init__(
         self,
         file: Mp4File,
         *,
-        hw: tuple[int, int],
-        time_base: Fraction,
-        preset: str,
-        crf: int,
-        threads: int,
+        encoder: av.VideoCodecContext,
         gop: int,
         sound: SoundCopy | None,
         title: str = "",
@@ -53,16 +44,15 @@ class Mp4Writer:
     ) -> None:
         self._file = file
         self._path = file.path
-        self._hw = hw
-        self._time_base = time_base
-        self._timescale = _timescale(time_base)
+        self._encoder = encoder
+        self._time_base = Fraction(encoder.time_base)
+        self._timescale = _timescale(self._time_base)
         self._gop = gop
         self._since_key = 0
         self._last_key: int | None = None
         self._last: int | None = None
-        self._duration = round(self._timescale / _RATE)
+        self._duration = round(self._timescale / RATE)
         self._track: Track | None = None
-        self._encoder = self._open_encoder(preset, crf, threads)
         self._sound = sound
         self._sound_track: Track | None = None
         self._title, self._from_zero = title, from_zero
@@ -76,8 +66,8 @@ class Mp4Writer:
             frame.time_base = self._time_base
             frame.pict_type = PictureType.I if self._key_is_due(pts) else PictureType.NONE
             packets = self._encoder.encode(frame)
-        except (av.FFmpegError, OSError, ValueError) as exc:
-            raise SinkError(f"the video {self._path} cannot be written: {_reason(exc)}") from exc
+        except FAULTS as exc:
+            raise self._error("written", exc) from exc
         if self._last is not None:
             self._duration = self._ticks(pts - self._last)
         self._last = pts
@@ -89,9 +79,9 @@ class Mp4Writer:
         next_pts: of the first picture of the next file; None: there is none."""
         try:
             packets = [] if self._last is None else self._encoder.encode(None)
-        except (av.FFmpegError, OSError, ValueError) as exc:
+        except FAULTS as exc:
             self.abandon()
-            raise SinkError(f"the video {self._path} cannot be completed: {_reason(exc)}") from exc
+            raise self._error("completed", exc) from exc
         try:
             for packet in packets:
                 self._add(packet)
@@ -132,10 +122,9 @@ class Mp4Writer:
         self._file.add(self._track, sample)
 
     def _start(self, sample: Sample, at_s: Fraction) -> Track:
-        headers = self._encoder.extradata or b""
-        colour = (_BT709, _BT709, _SMPTE170M)
-        description = describe_h264(headers, self._hw, colour)
-        track = Track(1, self._timescale, description, sample.time, self._hw)
+        hw = (self._encoder.height, self._encoder.width)
+        description = describe_h264(self._encoder.extradata or b"", hw, COLOUR)
+        track = Track(1, self._timescale, description, sample.time, hw)
         tracks, first = [track], [[sample]]
         if self._sound is not None:
             if self._from_zero:
@@ -150,38 +139,10 @@ class Mp4Writer:
         """Converts ticks of the time base, a multiple of a tick of the file."""
         return int(pts * self._time_base * self._timescale)
 
-    def _open_encoder(self, preset: str, crf: int, threads: int) -> av.VideoCodecContext:
-        """zerolatency: the encoder returns each picture at once. A kill would lose pictures that it
-        keeps for B pictures, look-ahead or one thread per picture."""
-        encoder = av.CodecContext.create("libx264", "w")
-        assert isinstance(encoder, av.VideoCodecContext)
-        encoder.options = {
-            "preset": preset,
-            "crf": str(crf),
-            "tune": "zerolatency",
-            "forced-idr": "1",
-        }
-        encoder.height, encoder.width = self._hw
-        encoder.pix_fmt = "yuv420p"
-        encoder.time_base = self._time_base
-        encoder.framerate = _RATE
-        encoder.gop_size = self._gop
-        encoder.thread_count = threads
-        encoder.thread_type = "SLICE"  # like zerolatency; FFmpeg would replace it otherwise
-        encoder.color_range = ColorRange.MPEG
-        encoder.colorspace = _SMPTE170M
-        encoder.color_primaries = _BT709
-        encoder.color_trc = _BT709
-        encoder.flags |= Flags.global_header
-        try:
-            encoder.open()
-        except (av.FFmpegError, OSError, ValueError) as exc:
-            height, width = self._hw
-            raise SinkError(
-                f"the encoder of the video {self._path} cannot be started for pictures of "
-                f"{width}x{height}: {_reason(exc)}; use a smaller output.video.scale or --no-video"
-            ) from exc
-        return encoder
+    def _error(self, action: str, exc: Exception) -> SinkError:
+        name = self._encoder.name
+        remedy = "" if name == X264 else f"; {name} encodes it: set output.video.encoder to {X264}"
+        return SinkError(f"the video {self._path} cannot be {action}: {explain_fault(exc)}{remedy}")
 
     def _key_is_due(self, pts: int) -> bool:
         """Players can begin to play at a key frame."""
@@ -207,7 +168,3 @@ def _video_frame(i420: Image) -> av.VideoFrame:
     if (i420.shape[0] * 2 // 3) % 4:
         return av.VideoFrame.from_ndarray(i420, format="yuv420p")
     return av.VideoFrame.from_numpy_buffer(i420, format="yuv420p")
-
-
-def _reason(exc: Exception) -> str:
-    return str(getattr(exc, "strerror", None) or exc)

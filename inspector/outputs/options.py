@@ -4,22 +4,28 @@ This module is separate because the modules of the outputs import FFmpeg and Ope
 """
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Final
 
 from inspector.core.schema import Between, Count, OneOf, OnError, Positive, Share, Threads
 from inspector.core.tables import CsvOptions
 from inspector.outputs.run_folder import FolderPattern
 
+AUTO: Final = "auto"
+X264: Final = "libx264"
+
 
 @dataclass(frozen=True, slots=True)
 class VideoOptions:
-    """scale: size of each panel divided by the size of the frame. preset, crf, threads: options of
-    x264; with 0 threads x264 chooses. copy_audio: copy the sound of the source file unchanged.
-    segment_minutes: length of each file; None: one file."""
+    """scale: size of each panel divided by the size of the frame; None: 1, halved until a panel has
+    less than 1280x720 pixels. encoder: name in FFmpeg; AUTO is
+    one of the hardware if it starts, otherwise x264. preset, threads: of x264; with 0 threads it
+    chooses. crf: quality. copy_audio: copy the sound of the source file unchanged. segment_minutes:
+    length of each file; None: one file."""
 
     enabled: bool = True
     segment_minutes: Annotated[float, Between(0.01, 1440)] | None = None
-    scale: Annotated[float, Between(0.1, 1)] = 1.0
+    scale: Annotated[float, Between(0.1, 1)] | None = None
+    encoder: Annotated[str, OneOf(AUTO, X264, "h264_nvenc", "h264_vaapi", "h264_qsv")] = X264
     preset: Annotated[
         str, OneOf("ultrafast", "superfast", "veryfast", "faster", "fast", "medium")
     ] = "ultrafast"

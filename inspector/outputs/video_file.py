@@ -6,6 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
+import av
 from loguru import logger
 
 from inspector.core.errors import SinkError
@@ -16,8 +17,9 @@ from inspector.outputs.files import make_folder
 from inspector.outputs.folder import segment_name
 from inspector.outputs.mp4 import Mp4Writer
 from inspector.outputs.mp4_file import Mp4File
-from inspector.outputs.options import VideoOptions
+from inspector.outputs.options import X264, VideoOptions
 from inspector.outputs.sound import SoundCopy, open_sound
+from inspector.outputs.video_encoders import FAULTS, explain_fault, open_encoder
 from inspector.outputs.video_list import VideoList, make_title, read_segment
 
 LIVE_TIME_BASE: Final = Fraction(1, 90_000)
@@ -163,7 +165,7 @@ class VideoFileSink:
             if self._segment_s is not None:
                 self._cut(pts, self._segment_s)
             if self._writer is None:
-                self._writer = self._begin(inspection, hw)
+                self._writer = self._begin(inspection, hw, live=run.source.live)
             self._writer.write(i420, pts)
         except SinkError:
             self._abandon()
@@ -193,27 +195,45 @@ class VideoFileSink:
             self._finish(writer)
         self._segment = segment
 
-    def _begin(self, inspection: Inspection, hw: tuple[int, int]) -> Mp4Writer:
+    def _begin(self, inspection: Inspection, hw: tuple[int, int], *, live: bool) -> Mp4Writer:
+        """live: the title names the first frame, because frames before it may be missing."""
         title = ""
         if self._segment_s is not None:
             self._number += 1
             self._file = Mp4File(self._path.with_name(segment_name(self._number)))
             self._changed.append(self._file)
+        if self._segment_s is not None or live:
             title = make_title(inspection.frame_id, inspection.frame.wall_time_utc)
         if self._file is None:
             raise SinkError(f"the video {self._path} has ended")
         return Mp4Writer(
             self._file,
-            hw=hw,
-            time_base=self._time_base,
-            preset=self._options.preset,
-            crf=self._options.crf,
-            threads=self._options.threads,
+            encoder=self._open_encoder(hw),
             gop=GOP,
             sound=self._sound,
             title=title,
             from_zero=self._last is not None,
         )
+
+    def _open_encoder(self, hw: tuple[int, int]) -> av.VideoCodecContext:
+        options = self._options
+        try:
+            return open_encoder(
+                options.encoder,
+                hw=hw,
+                time_base=self._time_base,
+                preset=options.preset,
+                crf=options.crf,
+                threads=options.threads,
+                gop=GOP,
+            )
+        except FAULTS as exc:
+            other = "" if options.encoder == X264 else f"output.video.encoder {X264}, "
+            raise SinkError(
+                f"the encoder {options.encoder} of the video {self._path} cannot be started for "
+                f"pictures of {hw[1]}x{hw[0]}: {explain_fault(exc)}; use {other}a smaller "
+                "output.video.scale or --no-video"
+            ) from exc
 
     def _ticks(self, inspection: Inspection) -> int:
         frame = inspection.frame

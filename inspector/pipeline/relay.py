@@ -51,13 +51,14 @@ class Relay:
         work: Work,
         at_once: int = 1,
         after: Callable[[Ticket], None] | None = None,
+        before: Callable[[], None] | None = None,
     ) -> None:
         """Runs until the inbox ends. Tickets that cannot be passed on count as aborted.
 
         at_once: number of tickets per call of `work`. after: called with each ticket in order,
-        before it is passed on, but not after an abort.
+        before it is passed on, but not after an abort. before: called before each ticket is taken.
         """
-        while tickets := _gather(inbox, at_once):
+        while tickets := _gather(inbox, at_once, before):
             try:
                 if not self.aborted():
                     self._do(stage, tickets, work)
@@ -96,13 +97,15 @@ class Relay:
             after(ticket)
 
 
-def _gather(inbox: Channel[Ticket], most: int) -> deque[Ticket]:
+def _gather(inbox: Channel[Ticket], most: int, before: Callable[[], None] | None) -> deque[Ticket]:
     """Waits for the next `most` tickets. Returns fewer at the end of the inbox, none after it.
 
     Smaller batches of the tickets that are ready would depend on the speed of the threads, and the
     last bits of a score depend on the batch.
     """
     tickets: deque[Ticket] = deque()
+    if before is not None:
+        before()
     while len(tickets) < most and (ticket := inbox.get()) is not END:
         assert isinstance(ticket, Ticket)
         tickets.append(ticket)

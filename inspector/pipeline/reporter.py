@@ -5,9 +5,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from inspector.core.channel import Channel, End
+from inspector.core.channel import END, Channel, End
 from inspector.core.clock import ms_since
-from inspector.core.errors import InspectorError, SinkError
+from inspector.core.errors import InspectorError, SinkError, UnjudgedError
 from inspector.core.events import Event
 from inspector.core.protocols import (
     CompletingSink,
@@ -20,8 +20,11 @@ from inspector.core.protocols import (
     WatchingSink,
 )
 from inspector.core.types import Inspection, RunInfo
+from inspector.pipeline.background import Background, BackgroundSink
+from inspector.pipeline.error_streak import ErrorStreak
 from inspector.pipeline.receiver import Receiver
 from inspector.pipeline.stages import Output, Stages, Ticket
+from inspector.pipeline.stats import RunStats
 from inspector.pipeline.watchdog import Watchdog
 
 TICK_S: Final = 0.1
@@ -36,7 +39,8 @@ class Reporter:
 
     Every inspection takes two numbers, for its `verdict` and its `measured` record. Every event
     takes one number. Number 0 is the header of the log. close_sink: closes the sink of an output
-    and raises nothing. listeners: the sinks that take verdicts.
+    and raises nothing. listeners: the sinks that take verdicts. background: the outputs that get
+    each inspection at the end, on another thread.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class Reporter:
             for receiver in self._receivers
             if isinstance(receiver.sink, CompletingSink)
         ]
+        self.background = Background(self._receivers)
         self._stages = stages
         self._event_stages = event_stages
         self._observers = observers
@@ -67,7 +72,25 @@ class Reporter:
         for receiver in self._receivers:
             receiver.attempt(partial(receiver.sink.open, self._run))
 
-    def report(self, ticket: Ticket) -> Inspection:
+    def report_all(
+        self, channel: Channel[Ticket], watchdog: Watchdog, stats: RunStats, streak: ErrorStreak
+    ) -> UnjudgedError | None:
+        """Reports until the channel ends. Returns an error after too many ERROR frames in a row."""
+        while (ticket := self._take(channel, watchdog)) is not END:
+            start_ns = watchdog.begin("output", [ticket.frame.frame_id])
+            lost = 1
+            try:
+                inspection = self._report(ticket)
+                watchdog.end("output")
+                stats.count_inspection(inspection, output_ms=ms_since(start_ns))
+                lost = 0
+            finally:
+                stats.count_aborted(lost)
+            if (error := streak.add(inspection)) is not None:
+                return error
+        return None
+
+    def _report(self, ticket: Ticket) -> Inspection:
         """Passes an inspection and its events to event stages, sinks and observers."""
         assert isinstance(ticket.item, Inspection)
         inspection = replace(
@@ -82,10 +105,12 @@ class Reporter:
         ticket.timings_ms["latency"] = ms_since(ticket.frame.captured_ns)
         picture = self._stages.render(inspection)
         for receiver in self._receivers:
-            receiver.attempt(partial(receiver.sink.write, inspection, picture))
+            if not isinstance(receiver.sink, BackgroundSink):
+                receiver.attempt(partial(receiver.sink.write, inspection, picture))
         self._write_events(events)
         for observe in self._observers:
             observe(inspection, picture)
+        self.background.add(inspection, picture)
         return inspection
 
     def flush(self) -> None:
@@ -93,7 +118,7 @@ class Reporter:
         for number, stage in enumerate(self._event_stages):
             self._pass_on(stage.flush(), number)
 
-    def take(self, channel: Channel[Ticket], watchdog: Watchdog) -> Ticket | End:
+    def _take(self, channel: Channel[Ticket], watchdog: Watchdog) -> Ticket | End:
         """Waits for the next ticket and returns it. Calls tick() of the stages while it waits."""
         while (ticket := channel.get(self._tick_s)) is None:
             watchdog.begin("output", ())

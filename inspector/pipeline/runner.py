@@ -1,4 +1,4 @@
-"""Runs five threads with channels between them, and accounts for every captured frame."""
+"""Runs the stages in threads with channels between them, and accounts for every captured frame."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -6,12 +6,14 @@ from threading import Event, Lock, Thread
 
 from loguru import logger
 
-from inspector.core.channel import END, Channel
+from inspector.core.channel import Channel
 from inspector.core.clock import ms_since, now_ns
-from inspector.core.errors import InspectorError, StageError, UnjudgedError
+from inspector.core.errors import InspectorError, StageError
 from inspector.core.protocols import CountsMissing, EventStage, Source
 from inspector.core.types import RunInfo
 from inspector.pipeline.announcer import LATE_STAGE, Announcer
+from inspector.pipeline.background import BACKGROUND
+from inspector.pipeline.demand_channel import DemandChannel
 from inspector.pipeline.drops import Drops
 from inspector.pipeline.error_streak import ErrorStreak
 from inspector.pipeline.relay import Relay, catch_frame_errors
@@ -35,9 +37,10 @@ class Pipeline:
     (BufferedSource) drops them itself. The first error aborts the run, closes every sink, and
     finish() raises it. After an error of the source the captured frames are still inspected.
 
-    reporting: True when engine and sinks are open. batch: number of frames per call of the engine,
-    for files; always 1 for a live source, because frames would wait for each other. event_stages:
-    get every inspection in this order, before the sinks. deadline_s: None for no limit.
+    reporting: True when engine and sinks are open. background: writes what may be late. batch:
+    number of frames per call of the engine, for files; always 1 for a live source, because frames
+    would wait for each other. event_stages: get every inspection in this order, before the sinks.
+    deadline_s: None for no limit.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Pipeline:
         self._stages = stages
         self._thresholds = (run.image_threshold, run.pixel_threshold)
         self._reporter = Reporter(run, outputs, stages, event_stages, observers, self._close_sink)
+        self.background = self._reporter.background
         self._streak = ErrorStreak(max_errored_in_a_row)
         self._watchdog = Watchdog(stall_timeout_s)
         self._live = source.info.live
@@ -68,7 +72,7 @@ class Pipeline:
         capacity = 1 if self._live else 2
         self._captured: Channel[Ticket] = Channel(capacity)
         # Room for the next batch and for the last batch while the engine runs.
-        self._prepared: Channel[Ticket] = Channel(max(capacity, self._batch))
+        self._prepared: DemandChannel[Ticket] = DemandChannel(max(capacity, self._batch))
         self._inferred: Channel[Ticket] = Channel(max(capacity, self._batch))
         self._measured: Channel[Ticket] = Channel(capacity)
         self._relay = Relay(
@@ -86,6 +90,8 @@ class Pipeline:
         targets: dict[str, Callable[[], None]] = dict(zip(STAGES, work, strict=True))
         if deadline_s is not None:
             targets[LATE_STAGE] = self._announcer.run
+        if self.background.is_used:
+            targets[BACKGROUND] = partial(self.background.run, self._watchdog)
         self._threads = {
             name: Thread(target=self._guard, args=(name, target), name=name, daemon=True)
             for name, target in targets.items()
@@ -99,7 +105,9 @@ class Pipeline:
     @property
     def waiting(self) -> int | None:
         """Number of frames before engine and measuring. None if no frame can be lost there."""
-        return len(self._prepared) + len(self._inferred) if self.drops.allowed else None
+        if not self.drops.allowed:
+            return None
+        return len(self._captured) + len(self._prepared) + len(self._inferred)
 
     def open(self, while_waiting: Callable[[], None] = lambda: None) -> None:
         """Opens the engine and the sinks on their threads. Does nothing after stop().
@@ -116,8 +124,7 @@ class Pipeline:
                 return
 
     def start(self) -> None:
-        """Starts to capture, if engine and sinks could be opened. Opens them first if open() was
-        not called."""
+        """Starts to capture, if engine and sinks could be opened. Calls open() first if needed."""
         if self._threads["infer"].ident is None:
             self.open()
         if not self.reporting:
@@ -139,6 +146,7 @@ class Pipeline:
         self._aborted_ns = self._aborted_ns or now_ns()
         channels = (self._captured, self._prepared, self._inferred, self._measured)
         self.stats.count_aborted(sum(channel.abort() for channel in channels))
+        self.background.abort()
         self._announcer.close()
         self.stop()
 
@@ -221,6 +229,7 @@ class Pipeline:
         finally:
             self._watchdog.end(name)
             if name == "output":
+                self.background.close(self._threads.get(BACKGROUND))
                 self._reporter.close()
             if name in self._ready:
                 self._ready[name].set()
@@ -245,7 +254,12 @@ class Pipeline:
 
     def _preprocess(self) -> None:
         work = catch_frame_errors(self._stages.preprocess)
-        self._relay.run("preprocess", self._captured, self._prepared, work)
+        self._relay.run("preprocess", self._captured, self._prepared, work, before=self._wait)
+
+    def _wait(self) -> None:
+        """A frame that can be replaced by a newer one is taken when the engine is nearly free."""
+        if self.drops.allowed:
+            self._prepared.wait_for_demand()
 
     def _infer(self) -> None:
         engine = self._stages.open_engine()
@@ -269,7 +283,8 @@ class Pipeline:
         self._reporter.open()
         self.reporting = True
         self._ready["output"].set()
-        if (error := self._report_all()) is not None:
+        error = self._reporter.report_all(self._measured, self._watchdog, self.stats, self._streak)
+        if error is not None:
             self._fail(error)  # before an error of the flush
         self._watchdog.begin("output", ())
         self._reporter.flush()
@@ -283,18 +298,3 @@ class Pipeline:
             if output.fatal:
                 expected = isinstance(exc, InspectorError)
                 self._fail(exc if expected else StageError("output", (), exc), drain=True)
-
-    def _report_all(self) -> UnjudgedError | None:
-        """Reports until the channel ends. Returns an error after too many ERROR frames in a row."""
-        while (ticket := self._reporter.take(self._measured, self._watchdog)) is not END:
-            start_ns = self._watchdog.begin("output", [ticket.frame.frame_id])
-            try:
-                inspection = self._reporter.report(ticket)
-                self._watchdog.end("output")
-                self.stats.count_inspection(inspection, output_ms=ms_since(start_ns))
-            except BaseException:
-                self.stats.count_aborted(1)
-                raise
-            if (error := self._streak.add(inspection)) is not None:
-                return error
-        return None

@@ -39,6 +39,7 @@ class RunStats:
         self.dropped_abort = 0
         self.missing_by_cause: dict[str, int] = {}
         self.latency = LogHistogram(smallest=MIN_MS)
+        self.verdict = LogHistogram(smallest=MIN_MS)
         self.stages: dict[str, LogHistogram] = {}
 
     @property
@@ -106,7 +107,10 @@ class RunStats:
         else:
             assert inspection.cause is not None  # Inspection checks this
             self.errored_by_cause[inspection.cause] += 1
-        self.latency.add(ms_since(inspection.frame.captured_ns))
+        captured_ns, judged_ns = inspection.frame.captured_ns, inspection.judged_ns
+        self.latency.add(ms_since(captured_ns))
+        if judged_ns is not None:
+            self.verdict.add((judged_ns - captured_ns) / 1e6)
         for stage, milliseconds in (*inspection.timings_ms.items(), ("output", output_ms)):
             if stage != "latency":
                 histogram = self.stages.setdefault(stage, LogHistogram(smallest=MIN_MS))
@@ -148,6 +152,7 @@ class RunStats:
             "seconds": round(self.seconds, 3),
             "throughput_per_s": round(self.frames_per_s, 2),
             "cpu_ms_per_frame": self._cpu_ms_per_frame(),
+            "verdict_ms": summarize_quantiles(self.verdict),
             "latency_ms": summarize_quantiles(self.latency),
             "stages_ms": {name: summarize_quantiles(h) for name, h in self.stages.items()},
         }

@@ -31,6 +31,10 @@ class Watchdog:
     def end(self, stage: str) -> None:
         self._busy.pop(stage, None)
 
+    def is_busy(self, stages: Collection[str]) -> bool:
+        """Whether one of these stages works."""
+        return any(stage in self._busy for stage in stages)
+
     def frames_of(self, stage: str) -> tuple[int, ...]:
         """The frames that the stage works on. Empty while it waits."""
         entry = self._busy.get(stage)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import cv2
@@ -30,7 +31,7 @@ _LEAST_SIDE_PX: Final = 48
 _LEAST_ASPECT: Final = 1 / 4
 """A cut-out has at least this shorter side, in shares of the longer side."""
 _GAP_PX: Final = 6
-_FONT: Final = Font(10)
+_CAP_PX: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +88,24 @@ def draw_close_up(part: CutOut, defect: Defect, lines: Sequence[str]) -> Image:
     height, width = clean.shape[:2]
     below = width > 1.5 * height
     step_x, step_y = (0, height + _GAP_PX) if below else (width + _GAP_PX, 0)
-    total_width = width + step_x
-    text_width = total_width - 2 * _FONT.pad_px
-    text = [row for line in lines for row in _FONT.wrap(line, text_width)]
-    top = len(text) * _FONT.line_px
+    total_width, font = width + step_x, _font()
+    text_width = total_width - 2 * font.pad_px
+    text = [row for line in lines for row in font.wrap(line, text_width)]
+    top = len(text) * font.line_px
     canvas = Canvas((round_up_to_even(top + height + step_y), round_up_to_even(total_width)))
     canvas.fill((0, 0, canvas.hw[1], canvas.hw[0]), BACKGROUND)
     for number, row in enumerate(text):
-        canvas.text(row, _FONT.pad_px, number * _FONT.line_px, _FONT, INK)
+        canvas.text(row, font.pad_px, number * font.line_px, font, INK)
     picture = canvas.bgr()
     _paste(picture, clean, 0, top)
     _paste(picture, _outline(clean, defect, to_panel), step_x, top + step_y)
     return picture
+
+
+@cache
+def _font() -> Font:
+    """OpenCV loads its font in each thread that draws text, which takes 6 MB."""
+    return Font(_CAP_PX)
 
 
 def _enlarge(part: CutOut) -> tuple[Image, Affine]:

@@ -119,7 +119,8 @@ def draw_labels(
     anchors = [box_of(defect, to_canvas) for defect in worst_first]
     occupied: list[Box] = []
     for defect, anchor in zip(worst_first, anchors, strict=True):
-        for text in (format_label(defect, unit), format_short_label(defect, unit)):
+        for format_text in (format_label, format_short_label):
+            text = format_text(defect, unit)
             size = (font.width(text) + 2 * font.pad_px, font.line_px)
             box = find_label_box(anchor, size, area, occupied, anchors)
             if box is not None:

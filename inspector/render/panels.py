@@ -112,7 +112,8 @@ class Panels:
         if (y1 - y0, x1 - x0) != (height, width):
             self._bgr[:] = 0
         method = cv2.INTER_AREA if y1 - y0 < image.shape[0] else cv2.INTER_LINEAR
-        self._bgr[y0:y1, x0:x1] = cv2.resize(image, (x1 - x0, y1 - y0), interpolation=method)
+        part = self._bgr[y0:y1, x0:x1]
+        cv2.resize(image, (x1 - x0, y1 - y0), dst=part, interpolation=method)
         if x1 == width - 1:
             self._bgr[:, x1] = self._bgr[:, x1 - 1]
         if y1 == height - 1:

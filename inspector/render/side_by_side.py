@@ -1,7 +1,7 @@
 """Draws the view of an inspection: the frame, and the frame with its anomaly map."""
 
 from collections.abc import Sequence
-from threading import RLock
+from threading import local
 from typing import Final
 
 import numpy as np
@@ -16,7 +16,7 @@ from inspector.render import overlay
 from inspector.render.canvas import Canvas, Colour, Font
 from inspector.render.header import VERDICT_COLOURS, Header
 from inspector.render.panels import Panels, Placement
-from inspector.render.size_limit import largest_scale
+from inspector.render.size_limit import default_scale, largest_scale
 
 Polygons = Sequence[Sequence[tuple[float, float]]]
 RoiPolygons = tuple[Polygons, Polygons, tuple[int, int]]
@@ -37,10 +37,10 @@ class SideBySide:
     column is repeated.
 
     display_range: scores at the ends of the colour scale. unit: mm, cm or inch. scale: size of a
-    panel divided by the size of the frame. alpha: share of the heat colours in the right panel, 0
-    to 1. frame_hw: the frame size if it is known before the first frame. encoded: whether a video
-    is made of the pictures. Then a scale that is too large for the encoder is reduced, with a line
-    in the log and in `warnings`.
+    panel divided by the size of the frame; None: default_scale(). alpha: share of the heat colours
+    in the right panel, 0 to 1. frame_hw: the frame size if it is known before the first frame.
+    max_side: of the pictures that the video encoder takes, in px; None without a video. A scale
+    that is too large for it is reduced, with a line in the log and in `warnings`.
     """
 
     def __init__(
@@ -48,30 +48,29 @@ class SideBySide:
         *,
         display_range: tuple[float, float],
         unit: str,
-        scale: float = 1.0,
+        scale: float | None = 1.0,
         roi: RoiPolygons | None = None,
         alpha: float = 0.5,
         frame_hw: tuple[int, int] | None = None,
-        encoded: bool = False,
+        max_side: int | None = None,
     ) -> None:
-        if not scale > 0:
+        if scale is not None and not scale > 0:
             raise ConfigError(f"the scale of the picture must be positive, not {scale}")
         if not 0 <= alpha <= 1:
             raise ConfigError(f"alpha of the picture must lie between 0 and 1, not {alpha}")
         mm_per(unit)
         self._range = display_range
         self._unit = unit
-        self._scale = scale
+        self._chosen_scale = scale
+        self._scale = 1.0 if scale is None else scale
         self._roi = roi
         self._alpha = alpha
-        self._encoded = encoded
+        self._max_side = max_side
         self.warnings: list[str] = []
         self._frame_hw: tuple[int, int] | None = None
         if frame_hw is not None:
             self._set_size(frame_hw)
-        self._layout: _Layout | None = None
-        self._owner: RenderedPicture | None = None
-        self._lock = RLock()
+        self._drawn = _Drawn()
 
     def __call__(self, inspection: Inspection) -> "RenderedPicture":
         if self._frame_hw is None and inspection.frame.image is not None:
@@ -94,7 +93,11 @@ class SideBySide:
 
     def _set_size(self, frame_hw: tuple[int, int]) -> None:
         self._frame_hw = frame_hw
-        scale = largest_scale(frame_hw, self._scale) if self._encoded else self._scale
+        if self._chosen_scale is None:
+            self._scale = default_scale(frame_hw)
+        scale = self._scale
+        if self._max_side is not None:
+            scale = largest_scale(frame_hw, scale, self._max_side)
         if scale < self._scale:
             warning = (
                 f"two panels of frames of {frame_hw[1]}x{frame_hw[0]} are too large for the video "
@@ -106,31 +109,36 @@ class SideBySide:
             self._scale = scale
 
     def i420(self, picture: "RenderedPicture") -> Image:
-        """The planes of a picture, valid until another picture of this run is drawn."""
-        with self._lock:
-            return self._draw(picture).buffer
+        """The planes of a picture, valid until this thread draws another picture of this run."""
+        return self._draw(picture).buffer
 
     def bgr(self, picture: "RenderedPicture") -> Image:
         """A new array."""
-        with self._lock:
-            return self._draw(picture).bgr()
+        return self._draw(picture).bgr()
 
     def _draw(self, picture: "RenderedPicture") -> Canvas:
-        frame_hw = self._frame_hw or UNKNOWN_HW
-        if self._layout is None or self._layout.frame_hw != frame_hw:
-            self._layout = _Layout(frame_hw, self._scale, self._range, self._alpha)
-            self._owner = None
-        if self._owner is not picture:
-            self._layout.draw(picture.inspection, self._unit, self._roi)
-            self._owner = picture
-        return self._layout.canvas
+        frame_hw, drawn = self._frame_hw or UNKNOWN_HW, self._drawn
+        if drawn.layout is None or drawn.layout.frame_hw != frame_hw:
+            drawn.layout = _Layout(frame_hw, self._scale, self._range, self._alpha)
+            drawn.picture = None
+        if drawn.picture is not picture:
+            drawn.layout.draw(picture.inspection, self._unit, self._roi)
+            drawn.picture = picture
+        return drawn.layout.canvas
+
+
+class _Drawn(local):
+    """The canvas of each thread, and the picture on it."""
+
+    layout: "_Layout | None" = None
+    picture: "RenderedPicture | None" = None
 
 
 class RenderedPicture:
     """A picture that is drawn at the first call of i420() or bgr().
 
-    All pictures of a run share one canvas. A picture is drawn again only if another picture was
-    drawn there in between.
+    All pictures of a run share one canvas per thread. A picture is drawn again only if another
+    picture was drawn there in between.
     """
 
     def __init__(self, renderer: SideBySide, inspection: Inspection) -> None:
@@ -138,7 +146,7 @@ class RenderedPicture:
         self.inspection = inspection
 
     def i420(self) -> Image:
-        """Valid until another picture of the same run is drawn."""
+        """Valid until this thread draws another picture of the same run."""
         return self.renderer.i420(self)
 
     def bgr(self) -> Image:
@@ -160,7 +168,7 @@ class _Layout:
         self._default = Placement.scaled(frame_hw, scale)
         self._panel_hw = height, width = self._default.panel_hw
         self._font = Font(min(max(min(height // 42, width // 32), 9), 32))
-        self._header = Header(2 * width, self._font, display_range)
+        self._header = Header(2 * width, self._font, display_range, height)
         self._top = self._header.height
         self._thickness = max(1, round(height / 540))
         self._panels = Panels(self._panel_hw, self._top, display_range, alpha)

@@ -18,7 +18,7 @@ from inspector.outputs.folder import SNAPSHOTS, VIDEO, find_segments, snapshot_n
 from inspector.outputs.video_list import read_segment
 from inspector.report.markup import data_uri
 from inspector.report.run_log import VERDICTS, ReportDefect, RunLog
-from inspector.report.video_frames import read_video_frames
+from inspector.report.video_frames import read_video_frames, read_video_times
 
 LONGEST: Final = 340
 """Longer side of a picture in the report, px."""
@@ -31,6 +31,9 @@ LONGEST_STORED: Final = 520
 
 MOST_BYTES: Final = 18_000
 """Bytes of a picture: 200 of them take less than 5 MB as text."""
+
+SAME_S: Final = 0.0005
+"""Largest difference between the times of a frame in the log and in the video."""
 
 _QUALITIES: Final = (85, 72, 60, 45, 30, 15)
 _MARGIN: Final = 1.7
@@ -109,8 +112,7 @@ def _read(path: Path) -> Image | None:
 def _read_video(
     log: RunLog, defects: Iterable[ReportDefect]
 ) -> Iterator[tuple[ReportDefect, Image]]:
-    """A video, and each of its segments, has one picture for each frame of the log from its first
-    one on, in the same order."""
+    """The pictures of a video, and of each of its segments, have the order of the log."""
     by_index: dict[int, list[ReportDefect]] = {}
     for defect in defects:
         assert defect.index is not None
@@ -118,10 +120,29 @@ def _read_video(
     if not by_index:
         return
     for path, start, end in _find_videos(log):
-        indices = [index - start for index in sorted(by_index) if start <= index < end]
-        for index, bgr in read_video_frames(path, indices) if indices else ():
-            for defect in by_index[index + start]:
+        indices = [index for index in sorted(by_index) if start <= index < end]
+        places = _find_places(log, path, start, indices) if indices else {}
+        for place, bgr in read_video_frames(path, list(places)) if places else ():
+            for defect in by_index[places[place]]:
                 yield defect, bgr
+
+
+def _find_places(log: RunLog, path: Path, start: int, indices: Sequence[int]) -> dict[int, int]:
+    """Number of a picture in the video -> index of its frame in the log, both rising.
+
+    A file has a picture for each frame from `start` on. The video of a live source can leave out
+    frames, so their times decide.
+    """
+    if not log.header.get("source_info", {}).get("live"):
+        return {index - start: index for index in indices}
+    shown_s, times_s = read_video_times(path), log.frames.times_s
+    places = {}
+    for index in indices:
+        time_s = times_s[index] - times_s[start]
+        place = bisect_left(shown_s, time_s - SAME_S)
+        if place < len(shown_s) and shown_s[place] <= time_s + SAME_S:
+            places[place] = index
+    return places
 
 
 def _find_videos(log: RunLog) -> Iterator[tuple[Path, int, int]]:
@@ -129,7 +150,9 @@ def _find_videos(log: RunLog) -> Iterator[tuple[Path, int, int]]:
     file has. It may hold fewer frames."""
     ids = log.frames.frame_ids
     if (log.folder / VIDEO).is_file():
-        yield log.folder / VIDEO, 0, len(ids)
+        video = read_segment(log.folder / VIDEO)
+        start = 0 if video is None else bisect_left(ids, video.first_frame_id)
+        yield log.folder / VIDEO, start, len(ids)
     segments = [s for path in find_segments(log.folder) if (s := read_segment(path)) is not None]
     starts = [bisect_left(ids, segment.first_frame_id) for segment in segments]
     for segment, (start, end) in zip(segments, pairwise([*starts, len(ids)]), strict=True):

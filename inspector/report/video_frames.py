@@ -30,6 +30,17 @@ def read_video_frames(path: Path, indices: Sequence[int]) -> Iterator[tuple[int,
         return
 
 
+def read_video_times(path: Path) -> list[float]:
+    """The times of the pictures in s, from the first one on. Empty for a file without pictures."""
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            ticks = sorted(p.pts for p in container.demux(stream) if p.pts is not None)
+            return [float((pts - ticks[0]) * (stream.time_base or 0)) for pts in ticks]
+    except (av.FFmpegError, IndexError):
+        return []
+
+
 def _read(
     container: "av.container.InputContainer",
     stream: "av.VideoStream",

@@ -121,7 +121,8 @@ class DiskGuard:
             self.free_bytes = free = self._free(self._folder)
         except OSError:
             return  # The sink of the folder notices that it is gone.
-        levels = [level for level, until_ns in self._refused.items() if now < until_ns]
+        # A copy, because a sink in the background may be refused at the same time.
+        levels = [level for level, until_ns in list(self._refused.items()) if now < until_ns]
         for level, limit in self._limits.items():
             bound = limit * MORE if self.level >= level else limit
             levels += [level] if free < bound else []

@@ -15,7 +15,7 @@ from inspector.core.errors import DataError, SourceError
 from inspector.core.reading import READING, Reading
 from inspector.core.secrets import mask_secrets
 from inspector.sources.damage import DamageTracker
-from inspector.sources.decoders import open_decoder, sets_key_frames
+from inspector.sources.decoders import name_decoder, open_decoder, sets_key_frames
 from inspector.sources.pictures import PictureConverter
 from inspector.sources.timeline import PacketTimes
 
@@ -50,11 +50,12 @@ class StreamDecoder:
 
     threads: with 1, the damaged pictures of H.264, MPEG-1, MPEG-2 and MPEG-4 are delivered and
     marked. Otherwise damaged pictures are missing. More threads (0: one per core) decode several
-    pictures at a time: each picture comes that many packets later.
+    pictures at a time: each picture comes that many packets later. name: of the decoder.
     """
 
     def __init__(self, stream: av.VideoStream, *, threads: int, reading: Reading = READING) -> None:
         self._context = open_decoder(stream, threads=threads, max_pixels=reading.max_pixels)
+        self.name = name_decoder(self._context)
         codec = self._context.codec
         self._intra_only = codec.intra_only
         # Then each packet gives one picture at once, and damage ends with the picture.

@@ -8,6 +8,7 @@ from loguru import logger
 
 from inspector.core.errors import SourceError
 from inspector.core.secrets import mask_secrets, mask_uri
+from inspector.sources.decoders import open_container
 from inspector.sources.http_body import HttpBody, Retry
 from inspector.sources.http_client import HttpClient, Refused
 from inspector.sources.playlists import START, PlaylistReader, Segment
@@ -40,8 +41,10 @@ class HttpInputs:
         if self.is_playlist:
             self._pending = self._read_playlist(self.main)
 
-    def open_container(self, options: dict[str, str], timeouts: tuple[float, float]) -> Any:
-        """Returns an InputContainer of PyAV. Raises av.FFmpegError."""
+    def open_container(
+        self, options: dict[str, str], timeouts: tuple[float, float], decoder: str
+    ) -> av.container.InputContainer:
+        """decoder: source.decoder. Raises av.FFmpegError and SourceError."""
         hls = {
             "live_start_index": _START_INDEX,
             "http_persistent": "0",
@@ -49,8 +52,9 @@ class HttpInputs:
             "extension_picky": "0",
             "allowed_extensions": "ALL",
         }
-        return av.open(
+        return open_container(
             self.main.url,
+            decoder,
             format="hls" if self.is_playlist else None,
             options=options | hls if self.is_playlist else options,
             timeout=timeouts,

@@ -7,6 +7,7 @@ from loguru import logger
 
 from inspector.core.errors import SourceError
 from inspector.core.types import SourceInfo
+from inspector.sources.decoders import check_decoder
 from inspector.sources.live import LiveReader, LiveSource
 from inspector.sources.network_file import NetworkFile
 from inspector.sources.network_place import Place
@@ -25,6 +26,7 @@ def open_network(url: str, options: NetworkOptions) -> "NetworkFile | NetworkSou
     With options.reconnect.wait_for_source a source that cannot be opened now is a NetworkSource,
     whose read() tries until it succeeds.
     """
+    check_decoder(options.decoder)
     place = Place(url, options)
     closing = Event()
     try:
@@ -59,6 +61,7 @@ class NetworkSource(LiveSource):
             live=True,
             frame_hw=None if stream is None else stream.frame_hw,
             fps=None if stream is None else stream.fps,
+            decoder=None if stream is None else stream.decoder,
         )
         reader = LiveReader(
             place.name,

@@ -8,6 +8,7 @@ import av
 
 from inspector.core.errors import SourceError
 from inspector.core.secrets import mask_secrets, mask_uri
+from inspector.sources.decoders import open_container
 from inspector.sources.decoding import check_pixels, video_stream
 from inspector.sources.http_body import Retry
 from inspector.sources.http_client import HttpClient
@@ -86,7 +87,8 @@ class Place:
             raise self.error(str(exc)) from exc
         try:
             timeouts = (10 * options.open_timeout_s, self.silence_s)
-            container = inputs.open_container({"analyzeduration": str(_ANALYZE_US)}, timeouts)
+            analyze = {"analyzeduration": str(_ANALYZE_US)}
+            container = inputs.open_container(analyze, timeouts, options.decoder)
         except av.FFmpegError as exc:
             if inputs.encrypted:
                 return None
@@ -107,7 +109,9 @@ class Place:
         if self.url.lower().startswith("rtsp"):
             options["rtsp_transport"] = self.options.rtsp_transport
         try:
-            container = av.open(self.url, options=options, timeout=timeouts)
+            container = open_container(
+                self.url, self.options.decoder, options=options, timeout=timeouts
+            )
         except av.FFmpegError as exc:
             raise self.error(explain_ffmpeg(exc, self.url, timeouts[0])) from exc
         return self._describe(container, None, None)

@@ -35,6 +35,7 @@ class NetworkStream:
         self._flushed = False
         self._replay = ReplayFilter(place.history, opened.finite) if opened.playlist else None
         self.buffered = opened.finite or opened.playlist
+        self.decoder = self._decoder.name
         rate = frame_rate(opened.stream)
         self.fps = None if rate is None else float(rate)
         size = (opened.stream.codec_context.height, opened.stream.codec_context.width)

@@ -5,7 +5,7 @@ have no slots, because Python cannot inherit from several classes with slots.
 """
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from inspector.core.reading import BIT_DEPTHS, MAX_PIXELS, Reading
 from inspector.core.schema import (
@@ -65,6 +65,17 @@ class ReadingOptions:
         return Reading(self.bit_depth, self.max_pixels)
 
 
+SOFTWARE: Final = ("auto", "software")
+
+
+@dataclass(frozen=True)
+class DecoderOptions(ReadingOptions):
+    """decoder: where video is decoded. SOFTWARE, or the kind of hardware in FFmpeg. `auto` never
+    uses the hardware, because it hides damage of the pictures."""
+
+    decoder: Annotated[str, OneOf(*SOFTWARE, "cuda", "vaapi")] = "auto"
+
+
 @dataclass(frozen=True, slots=True)
 class CameraSettings:
     """The section `source.camera`: settings that are written when a camera is opened. None: the
@@ -107,7 +118,7 @@ class GenicamOptions(CameraOptions, ReadingOptions):
 
 
 @dataclass(frozen=True)
-class NetworkOptions(LiveOptions, ReadingOptions):
+class NetworkOptions(LiveOptions, DecoderOptions):
     """open_timeout_s: opening fails if the server does not answer in this time.
 
     buffer_s: largest delay of a live playlist (HLS), in s, before frames are dropped. tls_verify:
@@ -121,7 +132,7 @@ class NetworkOptions(LiveOptions, ReadingOptions):
 
 
 @dataclass(frozen=True)
-class VideoFileOptions(ReadingOptions):
+class VideoFileOptions(DecoderOptions):
     """decode_threads: 0: one per core. 1 thread needs the least CPU time per frame. With 1 the
     damaged pictures of some formats are delivered; with more threads most are missing."""
 

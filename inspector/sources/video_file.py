@@ -15,6 +15,7 @@ from inspector.core.errors import SourceEndedEarly, SourceError
 from inspector.core.secrets import mask_secrets, mask_uri
 from inspector.core.types import BadFrame, Frame, SourceInfo
 from inspector.sources.completeness import EarlyEnd, FileSize, measure_file
+from inspector.sources.decoders import check_decoder, open_container
 from inspector.sources.decoding import (
     Decoded,
     StreamDecoder,
@@ -58,7 +59,7 @@ class VideoFileSource:
     ) -> None:
         self._name = mask_uri(str(path))
         path = Path(path)
-        self._container = container or _open_container(path, self._name)
+        self._container = container or _open_container(path, self._name, options.decoder)
         self._files = [path] if container is None else []
         self._numbering = Numbering(self._name)
         self._lock = Lock()
@@ -169,7 +170,10 @@ class VideoFileSource:
                 reason = reason or f": {item.error}"
                 if item.image is not None:
                     return item.image.shape[0], item.image.shape[1]
-        raise SourceError(f"no picture of the video file {self._name} can be decoded{reason}")
+        decoder = self._decoder.name
+        raise SourceError(
+            f"no picture of the video file {self._name} can be decoded by {decoder}{reason}"
+        )
 
     def _describe(self, path: Path, rate: Fraction | None, hw: tuple[int, int]) -> SourceInfo:
         stream = self._stream
@@ -186,6 +190,7 @@ class VideoFileSource:
             duration_s=duration_s,
             time_base=Fraction(stream.time_base),
             path=path,
+            decoder=self._decoder.name,
         )
 
 
@@ -194,7 +199,7 @@ def _latest(packet: av.Packet, last_pts: int | None) -> int | None:
     return max(times, default=None)
 
 
-def _open_container(path: Path, name: str) -> av.container.InputContainer:
+def _open_container(path: Path, name: str, decoder: str) -> av.container.InputContainer:
     if not os.path.exists(path):
         raise SourceError(
             f"{name} does not exist: name a video file, a folder of pictures, a camera or a URL"
@@ -205,8 +210,9 @@ def _open_container(path: Path, name: str) -> av.container.InputContainer:
         raise SourceError(f"{name} is a pipe or a device, not a video file: store the video first")
     if path.stat().st_size == 0:
         raise SourceError(f"the video file {name} is empty")
+    check_decoder(decoder)
     try:
-        container = av.open(str(path))
+        container = open_container(str(path), decoder)
     except (av.FFmpegError, OSError) as exc:
         reason = mask_secrets(exc.strerror or str(exc))
         cut = measure_file(path).explain()

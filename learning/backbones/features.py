@@ -68,7 +68,7 @@ class FeatureExtractor:
     def _run(self, pixels: Pixels) -> list[npt.NDArray[np.float32]]:
         planes = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
         image = planes.astype(np.float32)
-        image /= 255
+        image *= np.float32(1 / 255)  # rounded as in the graph of an engine
         outputs: list[npt.NDArray[np.float32]] = self._session.run(self.layers, {zoo.INPUT: image})
         return outputs
 
@@ -94,6 +94,7 @@ def open_session(model: Path | bytes, threads: int, device: str) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = runtime_threads(threads)
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.enable_mem_pattern = False  # see engines.backends.onnx
     providers: list[Any] = ["CPUExecutionProvider"]
     missing = ""
     if device == "cuda":

@@ -71,6 +71,11 @@ def constant(values: npt.NDArray[Any]) -> Var:
     return constants.add(values)
 
 
+def ints(*values: int) -> Var:
+    """An int64 constant with one axis: shapes, axes, bounds."""
+    return op.const(np.array(values, np.int64))
+
+
 def _fill(node: onnx.NodeProto, values: npt.NDArray[Any]) -> None:
     """Writes the values into the node itself: a tensor made elsewhere would be copied into it."""
     attribute = node.attribute.add(name="value", type=onnx.AttributeProto.TENSOR)

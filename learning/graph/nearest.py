@@ -17,7 +17,8 @@ import numpy.typing as npt
 import spox.opset.ai.onnx.v17 as op
 from spox import Var
 
-from learning.graph.constants import constant
+from learning.graph import coarse
+from learning.graph.constants import ints
 from learning.graph.half_marks import as_float32
 
 NEVER: Final = -9.0
@@ -30,10 +31,6 @@ EXCLUDED: Final = -4.0
 """Added to the cosines of pictures that the descriptor did not choose."""
 
 
-def _ints(*values: int) -> Var:
-    return op.const(np.array(values, np.int64))
-
-
 def _window(radius: int) -> Iterator[tuple[int, int]]:
     """Row and column of each shift inside a grid padded by `radius`."""
     for row in range(2 * radius + 1):
@@ -44,7 +41,7 @@ def _window(radius: int) -> Iterator[tuple[int, int]]:
 def _cut(grid: Var, at: tuple[int, int], grid_hw: tuple[int, int]) -> Var:
     """The part of size grid_hw of axes 0 and 1 that begins at `at`."""
     ends = at[0] + grid_hw[0], at[1] + grid_hw[1]
-    return op.slice(grid, _ints(*at), _ints(*ends), _ints(0, 1))
+    return op.slice(grid, ints(*at), ints(*ends), ints(0, 1))
 
 
 def positional(
@@ -66,16 +63,16 @@ def positional(
     shifts = (2 * radius + 1) ** 2
     lined = op.transpose(query, perm=[2, 3, 0, 1])
     if radius:
-        lined = op.pad(lined, _ints(radius, radius, 0, 0, radius, radius, 0, 0))
+        lined = op.pad(lined, ints(radius, radius, 0, 0, radius, radius, 0, 0))
         lined = op.concat([_cut(lined, at, grid_hw) for at in _window(radius)], axis=2)
-    columns = op.reshape(op.transpose(lined, perm=[0, 1, 3, 2]), _ints(cells, channels, -1))
+    columns = op.reshape(op.transpose(lined, perm=[0, 1, 3, 2]), ints(cells, channels, -1))
     cosines = op.matmul(as_float32(bank.transpose(0, 2, 1)), columns)
     if mask is not None:
-        cosines = op.reshape(cosines, _ints(cells, pictures, shifts, -1))
-        cosines = op.add(cosines, op.unsqueeze(op.transpose(mask, perm=[1, 0]), _ints(1)))
+        cosines = op.reshape(cosines, ints(cells, pictures, shifts, -1))
+        cosines = op.add(cosines, op.unsqueeze(op.transpose(mask, perm=[1, 0]), ints(1)))
     best = op.reduce_max(cosines, axes=[1], keepdims=0)
-    best = op.reshape(best, _ints(height, width, shifts, -1))
-    best = _fold(best, grid_hw, radius) if radius else op.squeeze(best, _ints(2))
+    best = op.reshape(best, ints(height, width, shifts, -1))
+    best = _fold(best, grid_hw, radius) if radius else op.squeeze(best, ints(2))
     return _to_score(op.transpose(best, perm=[2, 0, 1]))
 
 
@@ -84,22 +81,22 @@ def _fold(best: Var, grid_hw: tuple[int, int], radius: int) -> Var:
 
     Shift (i, j) of the unfolded query put position (y + i - r, x + j - r) at bank cell (y, x).
     """
-    pads = _ints(radius, radius, 0, 0, radius, radius, 0, 0)
+    pads = ints(radius, radius, 0, 0, radius, radius, 0, 0)
     padded = op.pad(best, pads, op.const(np.float32(NEVER)))
     shifted = []
     for index, (row, column) in enumerate(_window(radius)):
-        part = op.slice(padded, _ints(index), _ints(index + 1), _ints(2))
+        part = op.slice(padded, ints(index), ints(index + 1), ints(2))
         shifted.append(_cut(part, (2 * radius - row, 2 * radius - column), grid_hw))
-    return op.squeeze(op.max(shifted), _ints(2))
+    return op.squeeze(op.max(shifted), ints(2))
 
 
 def anywhere(query: Var, bank: npt.NDArray[np.floating], grid_hw: tuple[int, int]) -> Var:
     """Scores (B, h, w): 1 - largest cosine with any of the bank (C, M) of unit vectors."""
     height, width = grid_hw
     channels = bank.shape[0]
-    lined = op.reshape(op.transpose(query, perm=[0, 2, 3, 1]), _ints(-1, channels))
+    lined = op.reshape(op.transpose(query, perm=[0, 2, 3, 1]), ints(-1, channels))
     best = op.reduce_max(op.matmul(lined, as_float32(bank)), axes=[-1], keepdims=0)
-    return _to_score(op.reshape(best, _ints(-1, height, width)))
+    return _to_score(op.reshape(best, ints(-1, height, width)))
 
 
 def _to_score(cosine: Var) -> Var:
@@ -114,7 +111,7 @@ def choose_pictures(query: Var, descriptors: npt.NDArray[np.float32], top_k: int
     query: (B, D) unit vectors. descriptors: (N, D) unit vectors.
     """
     similarity = op.matmul(query, op.const(np.ascontiguousarray(descriptors.T)))
-    values, _ = op.top_k(similarity, _ints(min(top_k, len(descriptors))), axis=1)
+    values, _ = op.top_k(similarity, ints(min(top_k, len(descriptors))), axis=1)
     last = op.reduce_min(values, axes=[1], keepdims=1)
     chosen = op.greater_or_equal(similarity, last)
     return op.where(chosen, op.const(np.float32(0)), op.const(np.float32(EXCLUDED)))
@@ -126,61 +123,69 @@ class BankRows:
     def __init__(self, bank: npt.NDArray[np.floating], scale: float) -> None:
         self.bank = bank
         self.scale = scale
-        half = bank.dtype == np.float16
-        self.stored = constant(bank) if half else as_float32(bank)
+        self.stored = as_float32(bank)
 
     def at(self, index: Var) -> Var:
         """Shape of index -> (*index, C) float32."""
-        rows = op.cast(op.gather(self.stored, index), to=np.float32)
+        rows = op.gather(self.stored, index)
         return rows if self.scale == 1 else op.mul(rows, op.const(np.float32(self.scale)))
 
-    def gaps(self, query: Var, start: int, stop: int) -> Var:
+    def nearest(self, query: Var, start: int, stop: int) -> tuple[Var, Var]:
+        """Index (n,) int64 of the nearest of a part of the rows, and the squared distance (n,) to
+        it. query: (n, C)."""
+        rows = self.bank[start:stop].astype(np.float32) * np.float32(self.scale)
+        if coarse.suits(rows):
+            candidates = op.add(coarse.candidates(query, rows), ints(start))
+            return self._nearest_candidate(query, candidates)
+        index = op.add(op.arg_min(self._gaps(query, start, stop), axis=1, keepdims=0), ints(start))
+        apart = op.sub(query, self.at(index))
+        return index, op.reduce_sum_square(apart, axes=[1], keepdims=0)
+
+    def _nearest_candidate(self, query: Var, candidates: Var) -> tuple[Var, Var]:
+        """candidates: (n, k) int64."""
+        apart = op.sub(op.unsqueeze(query, ints(1)), self.at(candidates))
+        squared = op.reduce_sum_square(apart, axes=[2], keepdims=0)
+        least = op.reduce_min(squared, axes=[1], keepdims=1)
+        equals = op.where(op.equal(squared, least), candidates, ints(len(self.bank)))
+        return op.reduce_min(equals, axes=[1], keepdims=0), op.squeeze(least, ints(1))
+
+    def _gaps(self, query: Var, start: int, stop: int) -> Var:
         """-2ab + b^2 of a part of the rows: squared distances (n, stop - start) over scale^2,
-        without the norm of the query. query: (n, C). The products ab of float16 rows are
-        float16."""
+        without the norm of the query."""
         part = self.stored
         if stop - start < len(self.bank):
-            part = op.slice(part, _ints(start), _ints(stop), _ints(0))
+            part = op.slice(part, ints(start), ints(stop), ints(0))
         if self.scale != 1:
             query = op.mul(query, op.const(np.float32(1 / self.scale)))
         squares = np.sum(self.bank[start:stop].astype(np.float64) ** 2, axis=1)
-        norms = op.const(squares.astype(np.float32))
-        if self.bank.dtype == np.float16:
-            products = op.gemm(op.cast(query, to=np.float16), part, alpha=-2.0, transB=1)
-            return op.add(op.cast(products, to=np.float32), norms)
-        return op.gemm(query, part, norms, alpha=-2.0, transB=1)
+        return op.gemm(query, part, op.const(squares.astype(np.float32)), alpha=-2.0, transB=1)
 
 
 def closest(query: Var, rows: BankRows, patches: int) -> tuple[Var, Var]:
     """Index (N, P) int64 of the row nearest to each query, the lowest of equals, and the squared
     Euclidean distance (N, P) to it.
 
-    query: (N, P, C). The difference of squares only chooses the row. The distance is computed from
-    the difference of the vectors, because the difference of squares has no correct digit if the
-    distance is small compared with the norms.
+    query: (N, P, C). Differences of squares and 8-bit codes only choose the rows. The distance is
+    computed from the difference of the vectors, because the difference of squares has no correct
+    digit if the distance is small compared with the norms.
     """
     count, channels = rows.bank.shape
-    flat = op.reshape(query, _ints(-1, channels))
+    flat = op.reshape(query, ints(-1, channels))
     parts = -(-patches * count // TABLE_CELLS)
     bounds = [count * index // parts for index in range(parts + 1)]
-    indices, distances = [], []
-    for start, stop in itertools.pairwise(bounds):
-        index = op.arg_min(rows.gaps(flat, start, stop), axis=1, keepdims=0)
-        indices.append(op.add(index, _ints(start)))
-        apart = op.sub(flat, rows.at(indices[-1]))
-        distances.append(op.reduce_sum_square(apart, axes=[1], keepdims=0))
-    index, distance = indices[0], distances[0]
-    for other, nearer in zip(indices[1:], distances[1:], strict=True):
+    nearest = [rows.nearest(flat, *bound) for bound in itertools.pairwise(bounds)]
+    index, distance = nearest[0]
+    for other, nearer in nearest[1:]:
         index = op.where(op.less(nearer, distance), other, index)
         distance = op.min([nearer, distance])
-    return op.reshape(index, _ints(-1, patches)), op.reshape(distance, _ints(-1, patches))
+    return op.reshape(index, ints(-1, patches)), op.reshape(distance, ints(-1, patches))
 
 
 def mean_of_largest(distances: Var, count: int, patches: int) -> Var:
     """Mean of the `count` largest of (N, P) distances -> (N,); of all if there are fewer."""
     if count == 1:
         return op.reduce_max(distances, axes=[1], keepdims=0)
-    largest, _ = op.top_k(distances, _ints(min(count, patches)), axis=1)
+    largest, _ = op.top_k(distances, ints(min(count, patches)), axis=1)
     return op.reduce_mean(largest, axes=[1], keepdims=0)
 
 
@@ -203,10 +208,10 @@ def reweight(
     within = op.mul(squared, op.const(counted[None]))
     top = op.arg_max(within, axis=1, keepdims=1)
     chosen = op.cast(op.equal(op.const(np.arange(len(counted))[None]), top), to=np.float32)
-    patch = op.matmul(op.unsqueeze(chosen, _ints(1)), query)
-    row = op.squeeze(op.gather_elements(index, top, axis=1), _ints(1))
+    patch = op.matmul(op.unsqueeze(chosen, ints(1)), query)
+    row = op.squeeze(op.gather_elements(index, top, axis=1), ints(1))
     around = rows.at(op.gather(op.const(neighbours), row))
     distances = op.reduce_l2(op.sub(patch, around), axes=[2], keepdims=0)
-    share = op.slice(op.softmax(distances, axis=1), _ints(0), _ints(1), _ints(1))
-    weight = op.sub(op.const(np.float32(1)), op.squeeze(share, _ints(1)))
+    share = op.slice(op.softmax(distances, axis=1), ints(0), ints(1), ints(1))
+    weight = op.sub(op.const(np.float32(1)), op.squeeze(share, ints(1)))
     return op.mul(weight, op.sqrt(op.reduce_max(within, axes=[1], keepdims=0)))

@@ -1,7 +1,9 @@
 """Scores normal pictures, each by a model that was fitted without it."""
 
 import dataclasses
+from collections import deque
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -157,13 +159,21 @@ def for_each_fold(
 ) -> None:
     """Calls `use` with each part and the model that was fitted without it. expand: see Expand.
 
-    A function and not an iterator: a loop variable would keep the model of one fold in memory while
-    that of the next fold is fitted.
+    The next model is fitted on another thread meanwhile. At most two models are in memory.
     """
     pictures = np.arange(sum(map(len, parts)))
-    for part in parts:
+
+    def fit(part: Indices) -> Any:
         others = np.setdiff1d(pictures, part)
-        use(part, method.fit(expand(take_rows(embeddings, others), others), seed))
+        return method.fit(expand(take_rows(embeddings, others), others), seed)
+
+    with ThreadPoolExecutor(1, "fit") as fitter:
+        models = deque([fitter.submit(fit, parts[0])])
+        for number, part in enumerate(parts):
+            model = models.popleft().result()
+            models.extend(fitter.submit(fit, part) for part in parts[number + 1 : number + 2])
+            use(part, model)
+            del model
 
 
 def take_rows(embeddings: Embeddings, which: Indices | Mask) -> Embeddings:

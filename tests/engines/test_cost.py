@@ -66,6 +66,28 @@ def test_bytes_of_constants_inputs_and_outputs_are_counted():
     assert cost.picture_bytes == (7 * 4 + 7 * 5) * 2
 
 
+def test_products_of_restored_bytes_are_counted_as_int8():
+    weights = numpy_helper.from_array(zeros(5, 4, 3, 3, dtype=np.int8), "w")
+    scale = numpy_helper.from_array(np.array(0.1, np.float32), "s")
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "s"], ["a"]),
+        helper.make_node("DequantizeLinear", ["w", "s"], ["b"]),
+        helper.make_node("Conv", ["a", "b"], ["y"], strides=[2, 2]),
+        helper.make_node("Conv", ["x", "b"], ["z"], strides=[2, 2]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [helper.make_tensor_value_info("x", FLOAT, ["N", 4, 6, 8])],
+        [helper.make_tensor_value_info(name, FLOAT, None) for name in "yz"],
+        [weights, scale],
+    )
+    cost = count_cost(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]))
+    assert cost.flops == {"int8": 2 * 5 * 2 * 3 * 36, "float32": 2 * 5 * 2 * 3 * 36}
+    assert cost.constant_bytes == 5 * 4 * 9 + 4
+
+
 def test_work_that_cannot_be_counted_is_refused():
     with pytest.raises(EngineError, match="operator Einsum cannot be counted"):
         count_cost(model("Einsum", ["N", 4], zeros(4), equation="nc,c->n"))

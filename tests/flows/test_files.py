@@ -13,6 +13,7 @@ from record_schema import check_log
 
 from engines.spec_file import read_spec
 from inspector.outputs.csv_log import EXPLANATION
+from inspector.outputs.json_log import read_log
 from tools.calibrate import main as calibrate
 from tools.fit import main as fit
 
@@ -31,6 +32,9 @@ def test_a_video_gives_exactly_the_six_results(
     failed = [r["frame_id"] for r in result.records if r["verdict"] == "FAIL"]
     assert failed == [10, 11, 12, 13, 14]
     assert summary["failed"] == 5
+    assert (summary["decoder"], summary["video_encoder"]) == ("h264", "libx264")
+    header, _ = read_log(result.out / "inspections.jsonl")
+    assert (header["source_info"]["decoder"], header["video_encoder"]) == ("h264", "libx264")
     assert len(list((result.out / "snapshots").iterdir())) == 5
 
 

@@ -69,6 +69,26 @@ def test_a_batch_for_a_live_source_is_a_warning_in_the_summary(tmp_path: Path) -
     assert file.summary("finished", 0, None)["warnings"] == []
 
 
+@pytest.mark.parametrize("live", [True, False])
+def test_only_a_live_source_writes_video_and_pictures_in_the_background(
+    tmp_path: Path, live: bool
+) -> None:
+    run = make_run(
+        tmp_path,
+        **{
+            "source.synthetic.paced": live,
+            "output.video.enabled": True,
+            "output.snapshots.max_count": 5,
+            "output.originals.enabled": True,
+            "output.explained_pictures.when": "all",
+            "explain.enabled": True,
+        },
+    )
+    summary = run.summary("finished", 0, None)["background"]
+    outputs = ["defect_pictures", "video_file", "snapshots", "explained_pictures"]
+    assert summary == ({"outputs": outputs, "left_out": 0} if live else None)
+
+
 @pytest.mark.parametrize("configured", [None, "/data/plans"])
 def test_the_folder_of_plans_reaches_the_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, configured: str | None

@@ -48,7 +48,7 @@ def options_of(**changes) -> FitOptions:
 def test_some_defects_leave_a_picture_close_to_itself():
     pixels = parts(8).pixels
     with EngineJob(options_of(), parts(8), lambda *_: None) as job:
-        scorer = DefectScorer(job, parts(8))
+        scorer = DefectScorer(job, parts(8), [np.arange(8)])
         scorer.score(np.arange(8), pixels.astype(np.float32).mean(axis=3) / 255)
     assert np.median(scorer.result().scores) < NOISE
 
@@ -83,7 +83,7 @@ def test_pictures_that_were_dropped_carry_no_defect_and_are_in_no_model():
 
 def test_all_kinds_are_scored_in_px_of_the_frame():
     with EngineJob(options_of(), parts(8), lambda *_: None) as job:
-        scorer = DefectScorer(job, parts(8))
+        scorer = DefectScorer(job, parts(8), [np.arange(8)])
         scorer.score(np.arange(8), np.zeros((1, *HW), np.float32))
     scores = scorer.result()
     assert sorted(scores.kinds) == sorted(KINDS * 3)
@@ -94,7 +94,7 @@ def test_all_kinds_are_scored_in_px_of_the_frame():
 
 def test_the_defects_of_a_part_are_scored_with_it_only():
     with EngineJob(options_of(), parts(8), lambda *_: None) as job:
-        scorer = DefectScorer(job, parts(8))
+        scorer = DefectScorer(job, parts(8), [np.array([1, 4]), np.array([2])])
         scorer.score(np.array([1, 4]), np.zeros((1, *HW), np.float32))
     assert len(scorer.result().scores) == 6
 
@@ -113,7 +113,7 @@ def test_a_region_without_room_gives_no_defect_and_no_score():
     assert draw_defect(parts(4).pixels, plan_defects(1, 4, 0)[0], nothing) is None
     with EngineJob(options_of(), parts(4), lambda *_: None) as job:
         job.inside = nothing
-        scorer = DefectScorer(job, parts(4))
+        scorer = DefectScorer(job, parts(4), [np.arange(4)])
         scorer.score(np.arange(4), np.zeros((1, *HW), np.float32))
     assert scorer.result() is None
 

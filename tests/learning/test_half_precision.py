@@ -96,6 +96,7 @@ def test_no_constant_is_kept_twice(halves):
         ("rad", {}),
         ("rad", {"radius": None}),
         ("patchcore", {}),
+        ("patchcore", {"coreset": 0.8}),
         ("patchcore", {"variant": "official"}),
         ("patchcore", {"precision": "float16"}),
         ("padim", {}),

@@ -79,6 +79,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (8, {"options": {"radius": None, "coreset": 100}}),
         (8, {"options": {"top_k": 3}}),
         (8, {"method": "patchcore"}),
+        (8, {"method": "whitened"}),
         (8, {"method": "padim"}),
         (8, {"scheme": Scheme(held_out=("2.png", "5.png"))}),
         (8, {"scheme": Scheme(folds=3)}),

@@ -173,7 +173,7 @@ def make_pipeline(
 
 
 def stage_threads() -> list[str]:
-    names = {"capture", "preprocess", "infer", "measure", "output", "deadline"}
+    names = {"capture", "preprocess", "infer", "measure", "output", "deadline", "background"}
     return [t.name for t in threading.enumerate() if t.name in names]
 
 

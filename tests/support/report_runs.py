@@ -108,11 +108,13 @@ def write_log(
     *,
     calibrated: bool = True,
     source: str = "main",
+    live: bool = False,
     **config: Any,
 ) -> Path:
     """Writes inspections.jsonl. config: sections of the configuration in the header."""
     info = replace(
         run_info(),
+        source=replace(run_info().source, live=live),
         engine={"name": "web", "method": "rad", "threshold_rule": RULE},
         config={"verdict": {"rule": "score"}, **config},
         calibration_hash="ca" * 32 if calibrated else None,

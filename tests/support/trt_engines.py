@@ -23,6 +23,7 @@ ENGINES: dict[str, tuple[str, dict[str, Any]]] = {
     "rad, radius all": ("rad", {"radius": None}),
     "rad, top_k": ("rad", {"top_k": 3}),
     "rad, float16": ("rad", {"precision": "float16"}),
+    "patchcore, large bank": ("patchcore", {"coreset": 0.8}),
     "patchcore, float16": ("patchcore", {"precision": "float16"}),
     "padim, low rank": ("padim", {"form": "low_rank"}),
     "padim, float16": ("padim", {"precision": "float16"}),

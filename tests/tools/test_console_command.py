@@ -1,6 +1,9 @@
 """The command line-inspector lists and runs the other commands."""
 
 import importlib
+import os
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -157,3 +160,12 @@ def test_the_help_names_early_how_to_see_the_options_of_a_method(
         main([command, "--help"])
     before_options = capsys.readouterr().out.partition("options:")[0]
     assert f"--method {method} --help` also shows" in " ".join(before_options.split())
+
+
+@pytest.mark.parametrize(("chosen", "threads"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "3"}, "3")])
+def test_numpy_computes_on_one_thread_unless_the_user_sets_another_number(chosen, threads):
+    others = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    program = "import tools, os; print(os.environ['OPENBLAS_NUM_THREADS'])"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=others | chosen, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == threads

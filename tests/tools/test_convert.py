@@ -1,4 +1,4 @@
-"""The command convert: the half-precision file, printed lines and refusals."""
+"""The command convert: the files in lower precision, printed lines and refusals."""
 
 from pathlib import Path
 
@@ -73,3 +73,31 @@ def test_every_engine_that_was_opened_is_closed(engine, tmp_path, monkeypatch):
     assert main([str(engine), "--out", str(tmp_path / "e16.onnx")]) == 0
     assert len(opened) == 2
     assert all(any(engine is other for other in closed) for engine in opened)
+
+
+def test_an_int8_engine_is_made_and_described(engine, tmp_path, capsys):
+    out = tmp_path / "int8.onnx"
+    normal = engine.parents[1]
+    words = [str(engine), "--precision", "int8", "--normal", str(normal), "--out", str(out)]
+    assert main([*words, "--threads", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    spec = read_spec(out)
+    names = [line[:16].strip() for line in lines[1:]]
+    assert names == [
+        *("int8", "image threshold", "pixel threshold", "band", "good pictures"),
+        *("golden pictures", "altered pictures", "reference", "on this CPU"),
+    ]
+    assert (
+        f"{spec.image_threshold:.4f} instead of {read_spec(engine).image_threshold:.4f}"
+        in (lines[2])
+    )
+    assert "0 outside" in lines[5]
+    assert "float32: Conv1" in lines[1]
+    assert spec.power is not None
+
+
+def test_options_of_int8_are_refused_for_half_precision(engine, tmp_path, capsys):
+    out = tmp_path / "e16.onnx"
+    assert main([str(engine), "--normal", str(tmp_path), "--out", str(out)]) == 2
+    assert "--normal and --backbone are for int8 only" in capsys.readouterr().err
+    assert not out.exists()

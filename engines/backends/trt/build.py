@@ -12,7 +12,7 @@ import onnx
 from loguru import logger
 
 from engines.backends.trt.driver import Gpu
-from engines.backends.trt.graph import float_pixels
+from engines.backends.trt.graph import float_pixels, make_symmetric
 from engines.backends.trt.library import Library, interruptible, load_tensorrt, one_line
 from engines.backends.trt.plan import (
     Plan,
@@ -132,7 +132,9 @@ def _compile(
     builder = library.make("start", api.Builder, library.log)
     typed = 1 << int(api.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
     network = builder.create_network(typed)
-    _parse(library, engine, float_pixels(model), network)
+    model = float_pixels(model)
+    make_symmetric(model.graph)
+    _parse(library, engine, model, network)
     config = builder.create_builder_config()
     config.clear_flag(api.BuilderFlag.TF32)
     if options.workspace_mb is not None:

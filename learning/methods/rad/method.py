@@ -163,7 +163,7 @@ class Rad(Method[RadModel]):
         banks, covering = {}, {}
         for name, grid in grids.items():
             bank, covering[name] = self._bank(grid, seed)
-            banks[name] = bank.astype(self.precision)
+            banks[name] = bank.astype(self.precision, copy=False)
         chosen = self.top_k is not None and self.top_k < pictures
         return RadModel(
             banks=banks,
@@ -188,9 +188,9 @@ class Rad(Method[RadModel]):
             keep = self._keep(len(vectors))
             thinned, radius = (vectors, 0.0) if keep == len(vectors) else thin(vectors, keep, seed)
             return np.ascontiguousarray(thinned.T), radius
-        bank = np.ascontiguousarray(
-            grid.transpose(2, 3, 1, 0).reshape(height * width, channels, pictures)
-        )
+        bank = np.empty((height * width, channels, pictures), np.float32)
+        for channel in range(channels):  # three times as fast as all channels together
+            bank[:, channel] = grid[:, channel].reshape(pictures, -1).T
         keep = self._keep(pictures)
         return (bank, 0.0) if keep == pictures else thin_cells(bank, keep)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from inspector.core.arrays import Mask
 from learning.graph.maps import MapCanvas
 from learning.methods import map_reference
 
@@ -26,61 +27,68 @@ def maps_and_scores(
     average: int = 3,
 ) -> tuple[Float, Float]:
     """features: layer -> (n, C, h, w) of the backbone. whole: what the descriptor is made from."""
-    drawn = []
-    for index in range(len(whole)):
-        chosen = None
-        if descriptors is not None and top_k is not None:
-            chosen = _most_similar(whole[index].astype(np.float64), descriptors, top_k)
-        layers = []
-        for name, bank in banks.items():
-            grid = features[name][index].astype(np.float64)
-            scores = grid_scores(grid, bank.astype(np.float64), radius, chosen, average)
-            layers.append(map_reference.draw(scores, canvas))
-        drawn.append(np.mean(layers, axis=0))
-    stacked = np.stack(drawn)
+    chosen = None
+    if descriptors is not None and top_k is not None:
+        chosen = np.stack([_most_similar(each, descriptors, top_k) for each in whole])
+    stacked = np.zeros((len(whole), *canvas.map_hw))
+    for name, bank in banks.items():
+        scores = grid_scores(features[name].astype(np.float64), bank, radius, chosen, average)
+        for total, grid in zip(stacked, scores, strict=True):
+            total += map_reference.draw(grid, canvas)
+    stacked /= len(banks)
     return stacked, np.array([map_reference.image_score(m, canvas) for m in stacked])
 
 
 def grid_scores(
-    grid: Float, bank: Float, radius: int | None, chosen: list[int] | None, average: int = 3
+    grids: Float,
+    bank: npt.NDArray[np.floating],
+    radius: int | None,
+    chosen: Mask | None,
+    average: int = 3,
 ) -> Float:
-    """(C, h, w) raw features -> (h, w) scores."""
-    _, height, width = grid.shape
+    """(n, C, h, w) raw features -> (n, h, w) scores. chosen: (n, N) pictures of the bank that each
+    picture is compared with; None is all.
+
+    All pictures are compared with a place of the bank together, because only this place is
+    converted to float64 at a time.
+    """
+    count, _, height, width = grids.shape
     reach = average // 2
-    scores = np.empty((height, width))
+    scores = np.empty((count, height, width))
+    everywhere = bank.astype(np.float64)[np.newaxis] if radius is None else None
     for y in range(height):
         for x in range(width):
             rows = slice(max(0, y - reach), y + reach + 1)
-            around = grid[:, rows, max(0, x - reach) : x + reach + 1]
-            vector = around.mean(axis=(1, 2))
-            vector = vector / max(float(np.linalg.norm(vector)), 1e-12)
-            scores[y, x] = 1 - _largest_cosine(
-                vector, bank, (y, x), (height, width), radius, chosen
-            )
+            around = grids[:, :, rows, max(0, x - reach) : x + reach + 1]
+            vectors = around.mean(axis=(2, 3))
+            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+            window = everywhere
+            if radius is not None:
+                window = _window(bank, (y, x), (height, width), radius).astype(np.float64)
+            cosines = vectors @ window
+            if chosen is not None:
+                cosines = np.where(chosen, cosines, -np.inf)
+            scores[:, y, x] = 1 - cosines.max(axis=(0, 2))
     return np.maximum(scores, 0)
 
 
-def _largest_cosine(
-    vector: Float,
-    bank: Float,
-    at: tuple[int, int],
-    grid_hw: tuple[int, int],
-    radius: int | None,
-    chosen: list[int] | None,
-) -> float:
-    if radius is None:
-        return float((vector @ bank).max())
+def _window(
+    bank: npt.NDArray[np.floating], at: tuple[int, int], grid_hw: tuple[int, int], radius: int
+) -> npt.NDArray[np.floating]:
+    """(k, C, N): the vectors of the k places around one place."""
     rows = slice(max(0, at[0] - radius), at[0] + radius + 1)
     columns = slice(max(0, at[1] - radius), at[1] + radius + 1)
-    window = bank.reshape(*grid_hw, *bank.shape[1:])[rows, columns]
-    cosines = vector @ window
-    return float((cosines if chosen is None else cosines[..., chosen]).max())
+    places = bank.reshape(*grid_hw, *bank.shape[1:])[rows, columns]
+    return places.reshape(-1, *bank.shape[1:])
 
 
-def _most_similar(whole: Float, descriptors: npt.NDArray[np.float32], top_k: int) -> list[int]:
-    """Indices of the pictures at least as similar as the top_k-th."""
-    vector = whole.mean(axis=(1, 2)) if whole.ndim == 3 else whole
+def _most_similar(
+    whole: npt.NDArray[np.float32], descriptors: npt.NDArray[np.float32], top_k: int
+) -> Mask:
+    """(N,): the pictures at least as similar as the top_k-th."""
+    wide = whole.astype(np.float64)
+    vector = wide.mean(axis=(1, 2)) if wide.ndim == 3 else wide
     vector = vector / max(float(np.linalg.norm(vector)), 1e-12)
     similarity = descriptors.astype(np.float64) @ vector
     last = sorted(similarity, reverse=True)[min(top_k, len(similarity)) - 1]
-    return [index for index, value in enumerate(similarity) if value >= last]
+    return np.asarray(similarity >= last)

@@ -7,20 +7,25 @@ Array = npt.NDArray[np.float32]
 
 
 def best_in_window(query: Array, bank: Array, radius: int, mask: Array | None) -> Array:
-    """Largest cosines (n, h, w). query: (n, C, h, w). bank: (h*w, C, N). mask: (n, N) or None."""
+    """Largest cosines (n, h, w). query: (n, C, h, w). bank: (h*w, C, N). mask: (n, N) or None.
+
+    It takes one row of the grid at a time, so that the cosines stay in the cache of the CPU.
+    """
     count, channels, height, width = query.shape
     cells = bank.reshape(height, width, channels, -1)
     lined = np.ascontiguousarray(query.transpose(2, 3, 0, 1))
     best = np.full((height, width, count), -np.inf, np.float32)
-    for dy in range(-min(radius, height - 1), min(radius, height - 1) + 1):
-        rows, bank_rows = _overlap(height, dy)
-        for dx in range(-min(radius, width - 1), min(radius, width - 1) + 1):
-            columns, bank_columns = _overlap(width, dx)
-            cosines = lined[rows, columns] @ cells[bank_rows, bank_columns]
-            if mask is not None:
-                cosines += mask
-            part = best[rows, columns]
-            np.maximum(part, cosines.max(axis=-1), out=part)
+    cosines = np.empty((width, count, cells.shape[3]), np.float32)
+    for row in range(height):
+        for bank_row in range(max(0, row - radius), min(height, row + radius + 1)):
+            for dx in range(-min(radius, width - 1), min(radius, width - 1) + 1):
+                columns, bank_columns = _overlap(width, dx)
+                near = cosines[: width - abs(dx)]
+                np.matmul(lined[row, columns], cells[bank_row, bank_columns], out=near)
+                if mask is not None:
+                    near += mask
+                part = best[row, columns]
+                np.maximum(part, near.max(axis=-1), out=part)
     return best.transpose(2, 0, 1)
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from engine_parts import HW, part, parts
+from int8_parts import convert_parts, fit_teachable
 from ready_methods import ready_method
 
 from engines.backends.onnx import OnnxEngine
 from engines.backends.openvino import OpenVinoEngine
 from engines.opening import open_engine
+from engines.parity import compare_golden
 from engines.spec_file import graph_hash, read_engine, write_engine
 from inspector.core.errors import ConfigError, EngineError, InferenceError
 from learning.fitting import fit_engine
@@ -27,10 +29,13 @@ TOLERANCE = 1e-5
 """Relative to the largest value, at least 1. Measured differences are below 2e-6."""
 
 
-@pytest.fixture(scope="module", params=fitted_methods())
+LARGE_BANK = ("patchcore", {"coreset": 0.8})
+
+
+@pytest.fixture(scope="module", params=[*((name, {}) for name in fitted_methods()), LARGE_BANK])
 def method_engine(request, tmp_path_factory) -> Path:
-    out = tmp_path_factory.mktemp(request.param) / "engine.onnx"
-    method, backbone = ready_method(request.param, {}, out.parent)
+    out = tmp_path_factory.mktemp("engine") / "engine.onnx"
+    method, backbone = ready_method(*request.param, out.parent)
     recipe = FitOptions("parts", method, backbone, threads=1)
     fit_engine(parts(8), recipe, out, lambda *_: None)
     return out
@@ -50,6 +55,12 @@ def test_every_method_gives_the_outputs_and_verdicts_of_onnxruntime(method_engin
             assert np.abs(openvino_maps - maps[part_of_all]).max() <= TOLERANCE * scale
             assert np.abs(openvino_scores - scores[part_of_all]).max() <= TOLERANCE * scale
             assert np.array_equal(openvino_scores >= limit, scores[part_of_all] >= limit)
+
+
+def test_an_int8_engine_passes_the_check_of_its_golden_pictures(tmp_path):
+    convert_parts(fit_teachable(tmp_path / "e.onnx"), tmp_path / "int8.onnx")
+    result = compare_golden(OpenVinoEngine(tmp_path / "int8.onnx", threads=1), batch=2)
+    assert result.failures == ()
 
 
 def test_parallel_pictures_give_the_same_bits_as_single_ones(engine_file):
@@ -137,6 +148,7 @@ import sys
 sys.modules["openvino"] = None
 from pathlib import Path
 from engines.opening import open_engine
+from engines.parity import compare_golden
 from inspector.core.errors import EngineError
 try:
     open_engine(Path({str(engine_file)!r}), backend="openvino")

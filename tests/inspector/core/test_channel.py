@@ -43,6 +43,15 @@ def test_a_full_live_channel_drops_the_oldest() -> None:
     assert [channel.get(), channel.get()] == [3, 4]
 
 
+def test_a_full_channel_drops_the_oldest_item_that_may_be_dropped() -> None:
+    channel: Channel[int] = Channel(2, droppable=lambda item: item % 2 == 0)
+    for item in (1, 2, 3, 4):
+        assert channel.put(item, drop_oldest=True)
+    assert channel.dropped == 2
+    assert channel.put(5, drop_oldest=True)
+    assert [channel.get(), channel.get()] == [3, 5]
+
+
 def test_a_closed_channel_refuses_items_and_delivers_the_rest() -> None:
     for drop_oldest in (False, True):
         channel: Channel[int] = Channel(1)

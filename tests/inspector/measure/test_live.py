@@ -109,8 +109,7 @@ def test_time_is_gained_up_to_a_limit(clock: Clock) -> None:
     assert measuring._left_s == live.PATIENT_S
 
 
-@pytest.mark.usefixtures("clock")
-def test_no_region_is_begun_while_frames_wait_and_the_share_shrinks() -> None:
+def test_no_region_is_begun_while_frames_wait_and_the_share_shrinks(clock: Clock) -> None:
     measuring = make_measuring()
     measuring.waiting = lambda: 1
     shares = []
@@ -120,8 +119,9 @@ def test_no_region_is_begun_while_frames_wait_and_the_share_shrinks() -> None:
     assert shares == sorted(shares, reverse=True)
     assert shares[-1] == live.LEAST_SHARE
     measuring.waiting = lambda: 0
+    clock.spend(0.5)
     assert refine_frame(measuring)
-    assert measuring._share > live.LEAST_SHARE
+    assert measuring._share == pytest.approx(live.LEAST_SHARE + 0.5 * live.RECOVERY_PER_S)
 
 
 def test_a_region_is_given_up_when_frames_wait_and_blocks_the_next_until_it_ends(
@@ -142,6 +142,7 @@ def test_a_region_is_given_up_when_frames_wait_and_blocks_the_next_until_it_ends
     plan = measuring(output())
     assert plan.attempt(plan.order(BOXES, 8)[0], hang) is None
     assert plan.refined == []
+    assert measuring._share == live.LEAST_SHARE
     waiting[0] = 0
     assert refine_frame(measuring) == refine_frame(measuring) == []
     logger.remove(handle)

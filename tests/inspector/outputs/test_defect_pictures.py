@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from log_lines import warnings_of
-from output_parts import UTC, defect, inspection, run_info
+from output_parts import UTC, FlatPicture, defect, inspection, run_info
 
 from inspector.core.arrays import freeze
 from inspector.core.errors import SinkError
@@ -15,7 +15,7 @@ from inspector.core.events import DefectClosed, Event, Ledger
 from inspector.core.types import Defect, Frame, Inspection, Severity, Verdict
 from inspector.core.web_place import WebPlace
 from inspector.outputs import defect_pictures
-from inspector.outputs.defect_pictures import DefectPictureSink
+from inspector.outputs.defect_pictures import MOST_DUE, DefectPictureSink
 from inspector.outputs.options import DefectPictureOptions
 
 HW = (200, 300)
@@ -234,3 +234,35 @@ def test_a_picture_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "defects" / "frame_00000000_defect_0.jpg.part").mkdir()
     with pytest.raises(SinkError, match=r"frame_00000000_defect_0\.jpg cannot be written"):
         sink.complete(inspection(0, defects=(defect(),)))
+
+
+def open_live(folder: Path) -> DefectPictureSink:
+    sink = DefectPictureSink(folder / "defects", DefectPictureOptions())
+    sink.open(replace(INFO, source=replace(INFO.source, live=True)))
+    return sink
+
+
+@pytest.mark.parametrize("by", ["write", "close"])
+def test_a_picture_of_a_live_source_is_drawn_after_the_line_that_names_it(
+    tmp_path: Path, by: str
+) -> None:
+    sink = open_live(tmp_path)
+    item = sink.complete(inspection(7, defects=(defect(), defect(1))))
+    assert len(item.pictures) == 2
+    assert not any((tmp_path / path).exists() for path in item.pictures.values())
+    if by == "write":
+        sink.write(item, FlatPicture())
+    else:
+        sink.close()
+    assert all((tmp_path / path).exists() for path in item.pictures.values())
+    assert set(sink.take_states()) == {tmp_path / path for path in item.pictures.values()}
+
+
+def test_no_more_pictures_of_a_live_source_are_named_than_can_be_drawn(tmp_path: Path) -> None:
+    sink = open_live(tmp_path)
+    items = [sink.complete(inspection(n, defects=(defect(),))) for n in range(MOST_DUE + 3)]
+    assert [len(item.pictures) for item in items] == [1] * MOST_DUE + [0] * 3
+    sink.write(items[0], FlatPicture())
+    assert len(list((tmp_path / "defects").iterdir())) == MOST_DUE
+    assert len(sink.complete(inspection(99, defects=(defect(),))).pictures) == 1
+    assert sink.warnings == ["there are more defects than can be drawn; some have no picture"]

@@ -171,6 +171,7 @@ def test_the_log_begins_with_a_header_and_has_the_lines_of_each_inspection(tmp_p
         "time_base": "1/90000",
         "path": "a.mp4",
         "settings": None,
+        "decoder": None,
     }
     assert (head["config_hash"], head["engine_hash"], head["calibration_hash"]) == (
         "c0",

@@ -160,6 +160,12 @@ def test_a_scale_shrinks_the_panels() -> None:
     assert np.abs(left - 90).max() <= 2
 
 
+@pytest.mark.parametrize("height", [38, 40, 41, 240, 718, 720])
+def test_the_encoder_needs_no_copy_of_a_picture(height: int) -> None:
+    rows = renderer()(inspection(picture_of(90, (height, 64)))).i420().shape[0] * 2 // 3
+    assert rows % 4 == 0
+
+
 def test_an_error_shows_its_sentence_over_the_last_known_size() -> None:
     render = renderer()
     render(inspection(picture_of())).bgr()

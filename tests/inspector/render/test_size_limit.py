@@ -33,7 +33,7 @@ def test_both_panels_always_fit_the_encoder(height: int, width: int, scale: floa
 
 @pytest.mark.parametrize("hw", [(1, 1), (7, 5), (480, 640), (3000, 4096), (64, 8000)])
 def test_a_size_that_fits_is_not_scaled(hw: tuple[int, int]) -> None:
-    render = SideBySide(display_range=(0, 1), unit="mm", frame_hw=hw, encoded=True)
+    render = SideBySide(display_range=(0, 1), unit="mm", frame_hw=hw, max_side=MAX_SIDE)
     assert render.warnings == []
 
 
@@ -44,7 +44,7 @@ def test_a_size_that_does_not_fit_is_scaled_with_one_warning(
 ) -> None:
     """known: the size is known before the first frame."""
     render = SideBySide(
-        display_range=(0, 1), unit="mm", frame_hw=hw if known else None, encoded=True
+        display_range=(0, 1), unit="mm", frame_hw=hw if known else None, max_side=MAX_SIDE
     )
     assert len(render.warnings) == known
     sink = VideoFileSink(tmp_path / "out.mp4", VideoOptions())
@@ -57,6 +57,29 @@ def test_a_size_that_does_not_fit_is_scaled_with_one_warning(
     assert len(render.warnings) == 1
     assert f"{hw[1]}x{hw[0]}" in render.warnings[0]
     assert "output.video.scale" in render.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("hw", "scale"),
+    [
+        ((360, 640), 1),
+        ((719, 1280), 1),
+        ((720, 1280), 0.5),
+        ((1080, 1920), 0.5),
+        ((2160, 3840), 0.25),
+        ((512, 8192), 0.25),
+    ],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_panels_of_large_frames_are_reduced_by_default(
+    hw: tuple[int, int], scale: float, known: bool
+) -> None:
+    """known: the size is known before the first frame."""
+    frame_hw = hw if known else None
+    render = SideBySide(display_range=(0, 1), unit="mm", scale=None, frame_hw=frame_hw)
+    shape = render(inspect(0, hw)).i420().shape
+    assert shape[1] == 2 * hw[1] * scale
+    assert render.warnings == []
 
 
 def test_without_a_video_nothing_is_scaled() -> None:

@@ -9,11 +9,14 @@ import av
 import cv2
 import numpy as np
 import pytest
+from output_parts import run_info
 from report_pages import report_of, visible
 from report_runs import closed, frames, ledger, scratch, write_log, write_run, write_summary
 
 from inspector.core.arrays import Image
 from inspector.core.types import Verdict
+from inspector.outputs.options import VideoOptions
+from inspector.outputs.video_file import VideoFileSink
 from inspector.report.pictures import MOST_BYTES, DefectPicture, find_pictures
 from inspector.report.reading import read_run
 from inspector.report.video_frames import read_video_frames
@@ -80,6 +83,41 @@ def test_a_picture_is_cut_from_the_frame_of_the_video(shown: int, tmp_path: Path
     assert {picture.origin for picture in by_frame.values()} == {"video"}
     assert is_red(decode(by_frame[shown]))
     assert not is_red(decode(by_frame[1]))
+
+
+class Panels:
+    """A picture for the video."""
+
+    def __init__(self, bgr: Image) -> None:
+        self._bgr = bgr
+
+    def i420(self) -> Image:
+        return np.asarray(cv2.cvtColor(self._bgr, cv2.COLOR_BGR2YUV_I420), np.uint8)
+
+    def bgr(self) -> Image:
+        return self._bgr
+
+
+@pytest.mark.parametrize("minutes", [None, 0.02])
+def test_the_video_of_a_live_source_may_lack_frames(minutes: float | None, tmp_path: Path):
+    """Only frame 61 has a red box. Frame 60 has a defect, but the video lacks it."""
+    lacks = {0, 1, 5, 30, 31, 58, 60}
+    rows = frames(70, {k: (scratch(0, 1.0 + k),) for k in (4, 60, 61)})
+    rows = [replace(row, frame=replace(row.frame, pts_s=None)) for row in rows]
+    folder = write_summary(write_log(tmp_path / "run", rows, live=True), rows)
+    info = run_info()
+    source = replace(info.source, live=True, time_base=None, frame_hw=(HEIGHT, WIDTH))
+    sink = VideoFileSink(folder / "annotated.mp4", VideoOptions(crf=5, segment_minutes=minutes))
+    sink.open(replace(info, source=source))
+    for row in rows:
+        if row.frame_id not in lacks:
+            box = (4, 6, 20, 16) if row.frame_id == 61 else None
+            sink.write(row, Panels(panels(100, box)))
+    sink.close()
+    log = read_run(folder)
+    pictures = find_pictures(log, log.defects, "mm")
+    shown = {d.best.frame_id: pictures[d.number] for d in log.defects if d.number in pictures}
+    assert {frame_id: is_red(decode(p)) for frame_id, p in shown.items()} == {4: False, 61: True}
 
 
 def test_a_stored_picture_comes_first(tmp_path: Path):

@@ -15,6 +15,7 @@ import onnx
 import pytest
 import spox.opset.ai.onnx.v17 as op
 from engine_parts import HW, fit_parts
+from int8_parts import convert_parts, fit_teachable
 from spox import Tensor, argument
 from spox import build as build_graph
 from trt_engines import ENGINES, make_engine
@@ -64,6 +65,15 @@ def test_tensorrt_builds_every_method(engine_and_plan):
         assert made.layers > 20
         # The weights of the backbone alone are 3 MB.
         assert len(built.plan.read()) > 2_500_000
+
+
+@needs_rtx
+def test_tensorrt_builds_an_int8_engine(tmp_path):
+    int8 = tmp_path / "int8.onnx"
+    convert_parts(fit_teachable(tmp_path / "e.onnx"), int8)
+    plan = build_plan(int8, SM86, folder=tmp_path).plan
+    assert plan.record.purpose.precision == "int8"
+    assert plan.record.layers > 100
 
 
 WITH_DEFAULTS = [name for name, (_, options) in ENGINES.items() if not options]

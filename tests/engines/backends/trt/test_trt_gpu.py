@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from engine_parts import part
+from int8_parts import convert_parts, fit_teachable
 from trt_engines import ENGINES, make_engine
 
 from engines.backends.trt.build import plan_for
@@ -32,10 +33,16 @@ def tensorrt_for_this_gpu() -> None:
         pytest.skip(f"{library.version} does not build for {gpu.name} ({gpu.target})")
 
 
-@pytest.fixture(scope="module", params=list(ENGINES))
+INT8 = "rad, int8"
+
+
+@pytest.fixture(scope="module", params=[*ENGINES, INT8])
 def fitted_path(request, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("gpu") / "engine.onnx"
-    make_engine(*ENGINES[request.param], out)
+    if request.param == INT8:
+        convert_parts(fit_teachable(out.with_name("float32.onnx")), out)
+    else:
+        make_engine(*ENGINES[request.param], out)
     return out
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import onnxruntime
 import pytest
 import spox
-from scipy.spatial.distance import cdist
 
 from inspector.core.errors import DataError
 from learning.graph import nearest
@@ -199,38 +198,6 @@ def test_equal_rows_are_found_by_their_lowest_index(monkeypatch):
         assert squared[0].tolist() == [0, 0, 2]
 
 
-def test_float16_products_find_a_row_nearly_as_near():
-    """The stated 0.6 % holds with products rounded as an accelerator rounds them, too."""
-    random = np.random.default_rng(0)
-    directions = random.normal(0, 1, (12, 96))
-    bank = (random.normal(0, 1, (1500, 12)) @ directions + random.normal(0, 1, (1500, 96))).astype(
-        np.float32
-    )
-    asked = (bank[random.integers(0, 1500, 400)] + random.normal(0, 0.7, (400, 96))).astype(
-        np.float32
-    )
-    model = patchcore_bank.build(
-        bank, len(bank), 0, precision="float16", grids={"a": (1, 1)}, pictures=1
-    )
-    rows, query = model.rows().astype(np.float64), (asked - model.centre).astype(np.float64)
-    apart = cdist(query, rows)
-    least = apart.min(axis=1)
-    half = (query / model.scale).astype(np.float16).astype(np.float32)
-    stored = model.bank.astype(np.float32)
-    products = (-2 * half @ stored.T).astype(np.float16).astype(np.float32)
-    chosen = (products + (stored**2).sum(axis=1)).argmin(axis=1)
-    emulated = apart[np.arange(400), chosen]
-    assert (emulated / least).max() <= 1 + patchcore.FLOAT16_TOLERANCE
-
-    argument = spox.argument(spox.Tensor(np.float32, ("N", 400, 96)))
-    _, squared = nearest.closest(argument, nearest.BankRows(model.bank, model.scale), 400)
-    graph = spox.build({"query": argument}, {"squared": squared})
-    session = onnxruntime.InferenceSession(graph.SerializeToString())
-    distances = np.sqrt(session.run(None, {"query": query[None].astype(np.float32)})[0][0])
-    assert (distances / least).max() <= 1 + patchcore.FLOAT16_TOLERANCE
-    assert (distances / least).min() >= 1 - 1e-5
-
-
 @pytest.mark.parametrize("options", [{}, {"variant": "official", "dims": 24}])
 def test_float16_halves_the_bank_and_moves_scores_little(options):
     query = features(3, seed=1)
@@ -239,8 +206,8 @@ def test_float16_halves_the_bank_and_moves_scores_little(options):
     small = half.fit(half.embed(features(5)), 0)
     assert small.bank.nbytes * 2 == large.bank.nbytes
     expected = half.reference(small, query, CANVAS)
-    close(run_head(half, small, query)[0], expected[0], half.tolerance)
-    close(expected[1], whole.reference(large, query, CANVAS)[1], half.tolerance)
+    close(run_head(half, small, query)[0], expected[0])
+    close(expected[1], whole.reference(large, query, CANVAS)[1], 1e-3)
 
 
 def test_the_bank_is_drawn_from_all_pictures_and_thinned(monkeypatch):

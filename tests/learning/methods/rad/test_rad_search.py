@@ -123,8 +123,8 @@ def test_the_literal_reference_normalises_and_averages_like_the_batched_features
     raw = np.random.default_rng(0).normal(size=(1, 6, 4, 5)).astype(np.float32)
     query = features.normalise_numpy(features.average_3x3_numpy(raw))
     bank = unit_vectors(20, 6, 3, axis=1, seed=1)
-    literal = grid_scores(raw[0].astype(float), bank.astype(float), 1, None)
-    assert np.abs(literal - triple_loop(query, bank, 1)[0]).max() < 1e-5
+    literal = grid_scores(raw.astype(float), bank, 1, None)
+    assert np.abs(literal - triple_loop(query, bank, 1)).max() < 1e-5
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 4), (5, 3)])
