@@ -21,7 +21,6 @@ from web_server import Page, WebServer
 
 from inspector.outputs.json_log import read_log
 
-
 MOST_LATE = timedelta(seconds=1.2)
 
 
