@@ -20,7 +20,7 @@ from inspector.pipeline.watchdog import Watchdog
 
 BACKGROUND: Final = "background"
 
-PLACES: Final = 4
+PLACES: Final = 8
 """Frames that may wait. Each of them is in memory."""
 
 BEFORE: Final = ("measure", "output")
@@ -28,7 +28,7 @@ WAIT_S: Final = 0.001
 MOST_WAITS: Final = 30
 """An output begins to write when none of these stages works, or after this number of waits."""
 
-NICENESS: Final = 19
+NICENESS: Final = 10
 """Added to the niceness of the thread, so that encoding gets the time that is left."""
 
 SWITCH_S: Final = 0.0001

@@ -80,7 +80,7 @@ class Reporter:
             start_ns = watchdog.begin("output", [ticket.frame.frame_id])
             lost = 1
             try:
-                inspection = self._report(ticket)
+                inspection = self.report(ticket)
                 watchdog.end("output")
                 stats.count_inspection(inspection, output_ms=ms_since(start_ns))
                 lost = 0
@@ -90,7 +90,7 @@ class Reporter:
                 return error
         return None
 
-    def _report(self, ticket: Ticket) -> Inspection:
+    def report(self, ticket: Ticket) -> Inspection:
         """Passes an inspection and its events to event stages, sinks and observers."""
         assert isinstance(ticket.item, Inspection)
         inspection = replace(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from run_process import PACED, paced, start, wait_for_end, wait_for_frames
+from waiting import wait_for
 
 
 def replace_folder(out: Path) -> None:
@@ -59,6 +60,8 @@ def test_lost_results_end_the_run_at_once_with_a_sentence(
     process = start(out, *paced(fps), *segments)
     wait_for_frames(out, 0, process)
     time.sleep(0.2)
+    if segments:  # the video follows the log
+        wait_for((out / "annotated_0001.mp4").exists)
     CHANGES[change](out)
     begin_s = time.monotonic()
     code, stderr = wait_for_end(process)
