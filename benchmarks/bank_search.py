@@ -3,7 +3,7 @@
 python -m benchmarks.bank_search [--data DIR] compares every engine with one whose bank is searched
 in float32, and is otherwise the same, in turns on one thread. Without --data the pictures are
 frames of a moving web and the bank grows; with it they are the classes of DIR with all defaults,
-and every test picture is judged by both engines.
+and every test picture is compared by both engines.
 """
 
 import argparse
@@ -99,23 +99,23 @@ def differences(sessions: Sessions, pixels: Image) -> tuple[float, float]:
     return shares[0], shares[1]
 
 
-def compare(name: str, method: Method[Any], pixels: Image, judged: Image) -> dict[str, Any]:
+def compare(name: str, method: Method[Any], pixels: Image, compared: Image) -> dict[str, Any]:
     """Prints a row of the table and returns it."""
     model = fit(method, pixels)
     sessions = open_both(method, model, (pixels.shape[1], pixels.shape[2]))
-    times = cpu_ms(sessions, judged)
-    of_map, of_score = differences(sessions, judged)
+    times = cpu_ms(sessions, compared)
+    of_map, of_score = differences(sessions, compared)
     print(
         f"{method.name:11}{name:11}{len(model.bank):7}{model.bank.nbytes / 1e6:8.1f}"
         f"{times['float32']:9.1f}{times['codes']:8.1f}{times['codes'] / times['float32']:7.2f}"
-        f"{len(judged):10}{of_map:9.1e}{of_score:9.1e}",
+        f"{len(compared):10}{of_map:9.1e}{of_score:9.1e}",
         flush=True,
     )
     row = {
         "method": method.name,
         "pictures": name,
         "rows": len(model.bank),
-        "compared": len(judged),
+        "compared": len(compared),
     }
     return row | {"cpu_ms": times, "of_map": of_map, "of_score": of_score}
 
@@ -132,18 +132,18 @@ def compare_sets(folder: Path, names: Sequence[str]) -> list[dict[str, Any]]:
         normals = from_folder(folder / name / "train" / "good")
         (data,) = load(folder / name, None)
         pictures = [read_picture(sample.path) for sample in data.tests()]
-        judged = np.stack([to_input(p, normals.rule)[0] for p in pictures if p is not None])
+        compared = np.stack([to_input(p, normals.rule)[0] for p in pictures if p is not None])
         for method in METHODS:
-            rows.append(compare(name, make_method(method, {}), normals.pixels, judged))
+            rows.append(compare(name, make_method(method, {}), normals.pixels, compared))
     return rows
 
 
 def compare_sizes() -> list[dict[str, Any]]:
     pixels = web_frames(FRAMES)
-    judged = alter_pictures(pixels, ALTERED, 0)
+    compared = alter_pictures(pixels, ALTERED, 0)
     return [
         compare(
-            "web", make_method("patchcore", {"coreset": 0.0, "most_rows": rows}), pixels, judged
+            "web", make_method("patchcore", {"coreset": 0.0, "most_rows": rows}), pixels, compared
         )
         for rows in ROWS
     ]

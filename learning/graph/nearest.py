@@ -173,9 +173,9 @@ def closest(query: Var, rows: BankRows, patches: int) -> tuple[Var, Var]:
     flat = op.reshape(query, ints(-1, channels))
     parts = -(-patches * count // TABLE_CELLS)
     bounds = [count * index // parts for index in range(parts + 1)]
-    found = [rows.nearest(flat, *bound) for bound in itertools.pairwise(bounds)]
-    index, distance = found[0]
-    for other, nearer in found[1:]:
+    nearest = [rows.nearest(flat, *bound) for bound in itertools.pairwise(bounds)]
+    index, distance = nearest[0]
+    for other, nearer in nearest[1:]:
         index = op.where(op.less(nearer, distance), other, index)
         distance = op.min([nearer, distance])
     return op.reshape(index, ints(-1, patches)), op.reshape(distance, ints(-1, patches))

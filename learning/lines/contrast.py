@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import onnx
+import onnx.version_converter
 import spox
 import spox.opset.ai.onnx.v17 as op
 from spox import Var
@@ -79,6 +80,15 @@ def _group(level: Var, *, along_rows: bool) -> Var:
         strides=order(1, CELL // STEP),
     )
     return op.abs(lines)
+
+
+def contrast_at(image: Var, input_hw: tuple[int, int], opset: int) -> Var:
+    """The same as `contrast`, in operators of another version. spox lifts every node separately,
+    and gives all constants that this adds the same name, so all nodes are lifted as one model."""
+    alone = spox.argument(spox.Tensor(np.float32, ("N", 3, *input_hw)))
+    model = spox.build({"image": alone}, {"contrast": contrast(alone, input_hw)})
+    lifted = onnx.version_converter.convert_version(model, opset)
+    return spox.inline(lifted)(image=image)["contrast"]
 
 
 class ContrastExtractor:

@@ -16,8 +16,9 @@ from spox import Var
 from inspector.core.arrays import Image
 from learning.backbones.features import Features
 from learning.graph import maps
+from learning.graph.assemble import GRAPH_OPSET
 from learning.graph.maps import MapCanvas
-from learning.lines.contrast import ContrastExtractor, contrast
+from learning.lines.contrast import ContrastExtractor, contrast, contrast_at
 from learning.lines.filters import DIRECTIONS
 from learning.lines.limits import Array, excess, usual_contrast
 from learning.methods import map_reference
@@ -45,7 +46,12 @@ class LinesSource(FeatureSource):
         return {**self._source.extract(pixels), LINES: self._extractor.extract(pixels)}
 
     def graph(self, image: Var) -> Mapping[str, Var]:
-        return {**self._source.graph(image), LINES: contrast(image, self._input_hw)}
+        lines = (
+            contrast(image, self._input_hw)
+            if self.opset <= GRAPH_OPSET
+            else contrast_at(image, self._input_hw, self.opset)
+        )
+        return {**self._source.graph(image), LINES: lines}
 
     def close(self) -> None:
         self._source.close()

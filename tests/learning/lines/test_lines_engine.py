@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import cv2
 import numpy as np
+import onnx
+import onnx.version_converter
 import pytest
 from engine_parts import HW, part, parts
 from foreground_scenes import belt, moving, normals
@@ -14,6 +16,7 @@ from engines.opening import open_engine
 from engines.spec import ResizeRule, Roi
 from engines.spec_file import read_spec
 from inspector.core.errors import ConfigError, DataError
+from learning.backbones.zoo import DEFAULT, resolve
 from learning.fitting import fit_engine
 from learning.foreground.finding import find_foreground
 from learning.job import FitOptions
@@ -47,7 +50,8 @@ def scratched(seed):
 def fit(pictures, out, method="rad", options=None, **changes):
     made = make_method(method, options or {})
     usual = {"threads": 1, "augment": "none", "simulated": 0, "checked": 3, "lines": True}
-    settings = FitOptions("e", made, made.find_backbone(None), **usual | changes)
+    usual |= {"backbone": made.find_backbone(None)}
+    settings = FitOptions("e", made, **usual | changes)
     return fit_engine(pictures, settings, out, lambda *_: None)
 
 
@@ -92,6 +96,16 @@ def test_every_method_computes_its_reference_with_lines(method, tmp_path):
     assert spec.parity["map_max_abs"] <= spec.parity["tolerance"]
     assert spec.method == method
     assert spec.parameters["lines"]["directions"] == 16
+
+
+def test_a_backbone_of_newer_operators_can_be_used(tmp_path):
+    model = onnx.load(resolve(DEFAULT))
+    newer = onnx.version_converter.convert_version(model, 19)
+    newer.metadata_props.extend(model.metadata_props[len(newer.metadata_props) :])
+    onnx.save(newer, tmp_path / "backbone.onnx")
+    result = fit(parts(8), tmp_path / "e.onnx", backbone=tmp_path / "backbone.onnx")
+    assert result.spec.parity["map_max_abs"] <= result.spec.parity["tolerance"]
+    assert [entry.version for entry in onnx.load(result.path).opset_import] == [19]
 
 
 def test_openvino_gives_the_same_results(engine):
