@@ -180,3 +180,11 @@ def test_the_options_of_the_fit_are_kept(tmp_path, without_rounding):
     assert spec.image_threshold == before.image_threshold
     assert spec.parameters["radius"] == before.parameters["radius"]
     assert (spec.seed, spec.golden) == (before.seed, before.golden)
+
+
+def test_lines_are_found_in_int8_too(tmp_path, without_rounding):
+    source = fit_teachable(tmp_path / "parts.onnx", lines=True)
+    convert_parts(source, tmp_path / "int8.onnx")
+    before, spec = read_spec(source), read_spec(tmp_path / "int8.onnx")
+    assert spec.parameters["lines"] == before.parameters["lines"]
+    assert spec.image_threshold == before.image_threshold
