@@ -13,7 +13,7 @@ from inspector.core.arrays import Image
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import DataError, SourceError, SourceLost
 from inspector.sources.genicam.aravis import load_aravis, named_errors, open_camera
-from inspector.sources.genicam.clock import CameraClock
+from inspector.sources.genicam.clock import CameraClock, FrameTimes
 from inspector.sources.genicam.frame_ids import FrameIds
 from inspector.sources.genicam.pixels import find_format, to_bgr
 from inspector.sources.genicam.receive_memory import enlarge_memory
@@ -78,7 +78,7 @@ class GenicamConnection:
     ) -> None:
         self._name, self._options = name, options
         self._closing, self._losses = closing, losses
-        self._ids, self._clock = FrameIds(), CameraClock()
+        self._ids, self._clock, self._times = FrameIds(), CameraClock(), FrameTimes()
         self._uses_camera: bool | None = None
         self._underruns = self._starved = 0
         self._gone = Event()
@@ -201,7 +201,7 @@ class GenicamConnection:
         has_head = self._numbers.get(buffer, 0) != frame_id
         self._numbers[buffer] = frame_id
         self._count_missing(frame_id if has_head else None)
-        captured_ns = self._time(buffer) if has_head else now_ns()
+        captured_ns = self._time(buffer) if has_head else self._times.estimate(now_ns())
         status = buffer.get_status()
         if status != load_aravis().BufferStatus.SUCCESS:
             # No image: the memory of the lost packets still shows an earlier frame.
@@ -219,7 +219,9 @@ class GenicamConnection:
             self._uses_camera = uses_camera
             words = "on the clock of the camera" if uses_camera else "of the arrival"
             logger.info("{}: frames have times {}", self._name, words)
-        return self._clock.captured_ns(camera_ns, arrival_ns) if uses_camera else arrival_ns
+        captured_ns = self._clock.captured_ns(camera_ns, arrival_ns) if uses_camera else arrival_ns
+        self._times.add(captured_ns)
+        return captured_ns
 
     def _convert(self, buffer: Any) -> Image:
         """Raises DataError for a picture that cannot be converted."""

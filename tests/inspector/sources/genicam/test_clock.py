@@ -2,7 +2,7 @@
 
 import random
 
-from inspector.sources.genicam.clock import CameraClock
+from inspector.sources.genicam.clock import CameraClock, FrameTimes
 
 PERIOD_NS = 40_000_000
 
@@ -36,3 +36,14 @@ def test_times_never_go_back() -> None:
     arrivals = [(1000, 9_000), (2000, 9_500), (3000, 17_000), (5, 18_000), (1005, 18_500)]
     times = [clock.captured_ns(camera_ns, arrival_ns) for camera_ns, arrival_ns in arrivals]
     assert times == [9_000, 9_500, 10_500, 18_000, 18_500]
+
+
+def test_a_frame_without_a_time_is_not_after_the_frames_that_wait_behind_it() -> None:
+    times, late_ns = FrameTimes(), 100 * PERIOD_NS
+    assert times.estimate(7) == 7
+    for number in (10, 11, 15):  # four frames are missing
+        times.add(number * PERIOD_NS)
+    assert times.estimate(late_ns) == 16 * PERIOD_NS
+    assert times.estimate(late_ns) == 17 * PERIOD_NS
+    times.add(18 * PERIOD_NS)
+    assert times.estimate(18 * PERIOD_NS + 5) == 18 * PERIOD_NS + 5
