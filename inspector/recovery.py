@@ -242,6 +242,7 @@ class _KilledRun:
             **self._parts.summary(),
             "health": None,
             "disk": None,
+            "background": None,
             "outputs": {},
             "engine": run.engine
             | {"sha256": run.engine_hash, "running_on": run.judged_by.get("running_on", "")},

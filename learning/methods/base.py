@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 from spox import Var
 
-from engines.spec import PRECISIONS
 from inspector.core.errors import ConfigError, DataError
 from learning.backbones.features import Features
 from learning.backbones.zoo import DEFAULT, BackboneInfo, describe, resolve
@@ -33,7 +32,7 @@ MAX_MODEL_BYTES: Final = 1_500_000_000
 ModelT = TypeVar("ModelT")
 
 
-precision_name: Final = make_choice_parser("precision", PRECISIONS)
+precision_name: Final = make_choice_parser("precision", ("float32", "float16"))
 
 
 def check_model_size(size: int, what: str, advice: str) -> None:
