@@ -67,6 +67,7 @@ def inspect(source: Path, engine_path: Path, *settings: str, tree: Path = ROOT) 
     shutil.rmtree(out, ignore_errors=True)
     arguments = [str(tree / "run_inspector.py"), "--source", str(source)]
     arguments += ["--engine", str(engine_path), "--output", str(out)]
+    arguments += ["--config", str(tree / "config.yaml")]  # its keys are those of this version
     for setting in ("log.path=null", "log.level=WARNING", *settings):
         arguments += ["--set", setting]
     run_child(arguments, tree=tree)
