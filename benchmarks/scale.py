@@ -72,7 +72,7 @@ def run(source: Path, engine_path: Path) -> Row:
 
 
 def measure_cores(usual: tuple[Path, Path], repeat: Callable[[Callable[[], Row]], Row]) -> Any:
-    """Measured and predicted frames/s. The prediction is an upper limit."""
+    """Measured and predicted frames/s. The prediction takes the stages as if each ran alone."""
     stages = json.loads(run_child(["-m", "benchmarks.stages", *map(str, usual), FULL_SIZE]))
     name, ms = slowest_thread(stages)
     print(f"CPU-ms of the stages: {stages}; the slowest thread is {name} with {ms:.1f}")
@@ -134,7 +134,7 @@ def make_panels(tables: Mapping[str, Mapping[str, Row]]) -> Iterator[Panel]:
     cores = {label.split()[0]: row for label, row in tables["cores"].items()}
     curves = [
         Curve(name, [(float(n), row[key]) for n, row in cores.items() if key in row])
-        for name, key in (("measured", "throughput_per_s"), ("upper limit", "predicted_per_s"))
+        for name, key in (("measured", "throughput_per_s"), ("predicted", "predicted_per_s"))
     ]
     yield Panel("frames/s", "cores", curves)
 
