@@ -17,7 +17,7 @@ def thread_times(stages_ms: Mapping[str, float]) -> dict[str, float]:
 
 
 def predict_rate(stages_ms: Mapping[str, float], cores: int, cameras: int = 1) -> float:
-    """Frames/s of all cameras together, which is an upper limit.
+    """Frames/s of all cameras together, if the stages take as long as alone.
 
     All cores together cannot do more than their CPU time, and no thread can use more than one core.
     Each camera has the same threads.
