@@ -122,12 +122,14 @@ def _size(hw: tuple[int, int]) -> str:
 def _quantisation(made: Quantisation | None) -> str:
     if made is None:
         return "no"
-    band = "" if made.band is None else f"; verdicts may differ within {made.band:.4g} of the "
-    return (
+    text = (
         f"{made.nodes} layers of the backbone, weights {made.weights}, activations "
         f"{made.activations}, ranges of {made.pictures} good pictures; float32: "
-        f"{', '.join(made.float_layers) or 'none'}{band and band + 'image threshold'}"
+        f"{', '.join(made.float_layers) or 'none'}"
     )
+    if made.band is None:
+        return text
+    return f"{text}; verdicts may differ within {made.band:.4g} of the image threshold"
 
 
 def describe_foreground(foreground: Foreground | None) -> str:

@@ -88,7 +88,6 @@ class DefectPictureSink:
         self._options = options
         self._tracked = tracked
         self._most_bytes = options.max_mb * 1e6
-        self._most_bytes = options.max_mb * 1e6
         self._unit, self._live, self._prefix = "mm", False, ""
         self._views: dict[str, list[_View]] = {}
         self._view_bytes = 0

@@ -17,10 +17,10 @@ X264: Final = "libx264"
 @dataclass(frozen=True, slots=True)
 class VideoOptions:
     """scale: size of each panel divided by the size of the frame; None: 1, halved until a panel has
-    less than 1280x720 pixels. encoder: name in FFmpeg; AUTO is
-    one of the hardware if it starts, otherwise x264. preset, threads: of x264; with 0 threads it
-    chooses. crf: quality. copy_audio: copy the sound of the source file unchanged. segment_minutes:
-    length of each file; None: one file."""
+    less than 1280x720 pixels. encoder: name in FFmpeg; AUTO is one of the hardware if it starts,
+    otherwise x264. preset, threads: of x264; with 0 threads it chooses. crf: quality. copy_audio:
+    copy the sound of the source file unchanged. segment_minutes: length of each file; None: one
+    file."""
 
     enabled: bool = True
     segment_minutes: Annotated[float, Between(0.01, 1440)] | None = None

@@ -84,7 +84,7 @@ def explain_fault(exc: Exception) -> str:
 def _options(name: str, preset: str, crf: int) -> dict[str, str]:
     if name == X264:
         options = {"preset": preset, "crf": str(crf), "tune": "zerolatency", "forced-idr": "1"}
-        # Motion by parts of a pixel. On a moving web this halves the file, and costs at most 0.6
+        # Motion by parts of a pixel. On a moving web this halves the file, and costs at most 0.8
         # CPU-ms for pictures of 1280x380. The slower presets have it.
         return options | ({"subq": "1"} if preset == "ultrafast" else {})
     if name == "h264_nvenc":

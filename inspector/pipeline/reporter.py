@@ -60,6 +60,7 @@ class Reporter:
             for receiver in self._receivers
             if isinstance(receiver.sink, CompletingSink)
         ]
+        self._writers = [r for r in self._receivers if not isinstance(r.sink, BackgroundSink)]
         self.background = Background(self._receivers)
         self._stages = stages
         self._event_stages = event_stages
@@ -104,9 +105,8 @@ class Reporter:
             inspection = receiver.attempt(partial(sink.complete, inspection)) or inspection
         ticket.timings_ms["latency"] = ms_since(ticket.frame.captured_ns)
         picture = self._stages.render(inspection)
-        for receiver in self._receivers:
-            if not isinstance(receiver.sink, BackgroundSink):
-                receiver.attempt(partial(receiver.sink.write, inspection, picture))
+        for receiver in self._writers:
+            receiver.attempt(partial(receiver.sink.write, inspection, picture))
         self._write_events(events)
         for observe in self._observers:
             observe(inspection, picture)

@@ -22,32 +22,24 @@ from learning.graph import maps
 from learning.graph.maps import MapCanvas
 from learning.methods import map_reference
 from learning.methods.base import Embeddings, Maps, Method, Scorer, Scores
-from learning.methods.feature_source import FeatureSource
+from learning.methods.feature_source import ExtendedSource, FeatureSource
 
 FOREGROUND: Final = "foreground"
 """Name of the colours of the cells among the features, and of the mask among the embeddings."""
 
 
-class ForegroundSource(FeatureSource):
+class ForegroundSource(ExtendedSource):
     """The features of another source, and the colours of the cells. side: of a cell, px."""
 
     def __init__(self, source: FeatureSource, side: int) -> None:
-        self._source, self._side = source, side
-        self.backbone_name, self.layers = source.backbone_name, source.layers
-        self.licence, self.opset = source.licence, source.opset
-
-    @property
-    def files(self) -> dict[str, str]:
-        return self._source.files
+        super().__init__(source)
+        self._side = side
 
     def extract(self, pixels: Image) -> Features:
         return {**self._source.extract(pixels), FOREGROUND: forms.cells(pixels, self._side)}
 
     def graph(self, image: Var) -> Mapping[str, Var]:
         return {**self._source.graph(image), FOREGROUND: forms.cells_in_graph(image, self._side)}
-
-    def close(self) -> None:
-        self._source.close()
 
 
 class ForegroundMethod(Method[Any]):

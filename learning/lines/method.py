@@ -23,24 +23,19 @@ from learning.lines.filters import DIRECTIONS
 from learning.lines.limits import Array, excess, usual_contrast
 from learning.methods import map_reference
 from learning.methods.base import Embeddings, Maps, Method, Scores
-from learning.methods.feature_source import FeatureSource
+from learning.methods.feature_source import ExtendedSource, FeatureSource
 
 LINES: Final = "lines"
 """Name of the contrasts among the features and the embeddings."""
 
 
-class LinesSource(FeatureSource):
+class LinesSource(ExtendedSource):
     """The features of another source, and the contrast of the lines."""
 
     def __init__(self, source: FeatureSource, input_hw: tuple[int, int], threads: int) -> None:
-        self._source, self._input_hw = source, input_hw
+        super().__init__(source)
+        self._input_hw = input_hw
         self._extractor = ContrastExtractor(input_hw, threads)
-        self.backbone_name, self.layers = source.backbone_name, source.layers
-        self.licence, self.opset = source.licence, source.opset
-
-    @property
-    def files(self) -> dict[str, str]:
-        return self._source.files
 
     def extract(self, pixels: Image) -> Features:
         return {**self._source.extract(pixels), LINES: self._extractor.extract(pixels)}
@@ -52,9 +47,6 @@ class LinesSource(FeatureSource):
             else contrast_at(image, self._input_hw, self.opset)
         )
         return {**self._source.graph(image), LINES: lines}
-
-    def close(self) -> None:
-        self._source.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,22 @@ class FeatureSource(ABC):
         self.close()
 
 
+class ExtendedSource(FeatureSource):
+    """A source that adds features to those of another source, which it closes."""
+
+    def __init__(self, source: FeatureSource) -> None:
+        self._source = source
+        self.backbone_name, self.layers = source.backbone_name, source.layers
+        self.licence, self.opset = source.licence, source.opset
+
+    @property
+    def files(self) -> dict[str, str]:
+        return self._source.files
+
+    def close(self) -> None:
+        self._source.close()
+
+
 class BackboneSource(FeatureExtractor, FeatureSource):
     """One pass of a backbone file. See FeatureExtractor for the parameters and the errors."""
 
