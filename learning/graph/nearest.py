@@ -18,17 +18,19 @@ import spox.opset.ai.onnx.v17 as op
 from spox import Var
 
 from learning.graph import coarse
+from learning.graph.codes import CodedBank, to_cosines
 from learning.graph.constants import ints
 from learning.graph.half_marks import as_float32
 
-NEVER: Final = -9.0
+NEVER: Final = -1e6
 """Similarity of a position outside the grid: below every cosine, masked or not."""
 
 TABLE_CELLS: Final = 16_000_000
 """Most patches x bank rows of a picture that are compared at once (64 MB of float32)."""
 
-EXCLUDED: Final = -4.0
-"""Added to the cosines of pictures that the descriptor did not choose."""
+EXCLUDED: Final = -1e7
+"""Added to the cosines of pictures that the descriptor did not choose. Codes of 8 bits give
+products of up to 127 x C steps."""
 
 
 def _window(radius: int) -> Iterator[tuple[int, int]]:
@@ -50,30 +52,49 @@ def positional(
     grid_hw: tuple[int, int],
     radius: int,
     mask: Var | None = None,
+    *,
+    codes: bool = False,
 ) -> Var:
     """Scores (B, h, w): 1 - largest cosine in the window of +-radius cells, cut at the border.
 
     query: (B, C, h, w) unit vectors. bank: (h*w, C, N) unit vectors, float16 or float32.
-    mask: (B, N), added to the cosines of each picture.
+    mask: (B, N), added to the cosines of each picture. codes: the cosines are those
+    of codes of 8 bits, see learning.graph.codes.
     """
     height, width = grid_hw
-    cells, channels, pictures = bank.shape
+    cells, _, pictures = bank.shape
     if cells != height * width:
         raise ValueError(f"a bank of {cells} cells does not fit a grid of {width}x{height}")
     shifts = (2 * radius + 1) ** 2
     lined = op.transpose(query, perm=[2, 3, 0, 1])
-    if radius:
-        lined = op.pad(lined, ints(radius, radius, 0, 0, radius, radius, 0, 0))
-        lined = op.concat([_cut(lined, at, grid_hw) for at in _window(radius)], axis=2)
-    columns = op.reshape(op.transpose(lined, perm=[0, 1, 3, 2]), ints(cells, channels, -1))
-    cosines = op.matmul(as_float32(bank.transpose(0, 2, 1)), columns)
+    rows = bank.transpose(0, 2, 1)
+    coded = CodedBank(rows) if codes else None
+    if coded is None:
+        cosines = op.matmul(as_float32(rows), _unfold(lined, grid_hw, radius))
+    else:
+        queries = coded.encode(lined)
+        cosines = coded.multiply(_unfold(queries.codes, grid_hw, radius))
     if mask is not None:
         cosines = op.reshape(cosines, ints(cells, pictures, shifts, -1))
         cosines = op.add(cosines, op.unsqueeze(op.transpose(mask, perm=[1, 0]), ints(1)))
     best = op.reduce_max(cosines, axes=[1], keepdims=0)
+    if coded is not None:
+        best = coded.scale(op.reshape(best, ints(cells, -1)))
     best = op.reshape(best, ints(height, width, shifts, -1))
     best = _fold(best, grid_hw, radius) if radius else op.squeeze(best, ints(2))
+    if coded is not None:
+        best = to_cosines(best, queries)
     return _to_score(op.transpose(best, perm=[2, 0, 1]))
+
+
+def _unfold(lined: Var, grid_hw: tuple[int, int], radius: int) -> Var:
+    """(h, w, B, C) -> (h*w, C, D*B): for each cell the vectors of the D cells of its window."""
+    if radius:
+        lined = op.pad(lined, ints(radius, radius, 0, 0, radius, radius, 0, 0))
+        lined = op.concat([_cut(lined, at, grid_hw) for at in _window(radius)], axis=2)
+    height, width = grid_hw
+    columns = op.transpose(lined, perm=[0, 1, 3, 2])
+    return op.reshape(columns, ints(height * width, lined.unwrap_tensor().shape[3], -1))
 
 
 def _fold(best: Var, grid_hw: tuple[int, int], radius: int) -> Var:

@@ -32,6 +32,9 @@ MAX_MODEL_BYTES: Final = 1_500_000_000
 ModelT = TypeVar("ModelT")
 
 
+INT8: Final = "int8"
+"""Precision of a bank in codes of 8 bits, for int8 engines only."""
+
 precision_name: Final = make_choice_parser("precision", ("float32", "float16"))
 
 
@@ -179,6 +182,10 @@ class Method(Scorer[ModelT]):
         """Raises ConfigError for an option that this method does not have or cannot use."""
         check_option_names(cls, options, f"method {cls.name}")
         return cls(**options)
+
+    def in_int8(self) -> Self:
+        """The method for an int8 engine. By default only the backbone is int8."""
+        return self
 
     @abstractmethod
     def fit(self, embeddings: Embeddings, seed: int) -> ModelT:

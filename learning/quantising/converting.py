@@ -1,8 +1,9 @@
 """Makes an int8 copy of an engine, and checks its verdicts against the original.
 
 The copy is fitted again from the good pictures of the engine, with an int8 copy of its backbone. So
-its bank, its scores of left-out pictures and its thresholds are those of int8 features. Distances,
-norms, map and score are computed in float32.
+its bank, its scores of left-out pictures and its thresholds are those of int8 features. Norms, map
+and score are computed in float32, and so are the distances, but for those of RAD, whose bank gets
+codes of 8 bits.
 """
 
 import contextlib
@@ -144,7 +145,8 @@ def _fit_int8(options: FitOptions, normals: Normals, out: Path, progress: Progre
     quantisation = quantise_backbone(
         options.backbone, layers, seen, backbone, seed=options.seed, threads=options.threads
     )
-    options = dataclasses.replace(options, backbone=backbone, teachable=False)
+    method = options.method.in_int8()
+    options = dataclasses.replace(options, backbone=backbone, method=method, teachable=False)
     fit_engine(normals, options, out, progress)
     return quantisation
 

@@ -75,6 +75,8 @@ def _make_symmetric(
     if point not in (0, 128):
         raise EngineError(f"{node.op_type} {node.name} has the zero point {point}, not 0 or 128")
     name, source = node.output[0], node.input[0]
+    if source in constants:
+        _to_signed(constants[source])
     before = [
         _constant(f"{name}_steps", scale if point else scale * WIDER),
         _constant(f"{name}_zero", np.zeros(zero.shape, np.int8)),
@@ -99,6 +101,12 @@ def _collect_constants(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
                 if attribute.name == "value":
                     constants[node.output[0]] = attribute.t
     return constants
+
+
+def _to_signed(tensor: onnx.TensorProto) -> None:
+    """Codes with the zero point 128 -> the same values with the zero point 0."""
+    values = (numpy_helper.to_array(tensor) ^ 128).view(np.int8)
+    tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
 
 
 def _to_float(tensor: onnx.TensorProto) -> None:

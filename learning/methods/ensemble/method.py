@@ -21,7 +21,8 @@ from learning.graph import maps
 from learning.graph.maps import MapCanvas
 from learning.methods import map_reference
 from learning.methods.base import LAYERS, Embeddings, Maps, Method, Scores
-from learning.methods.rad.method import Rad, RadModel, parse_radius
+from learning.methods.rad.method import Rad, RadModel
+from learning.methods.rad.options import parse_radius
 from learning.methods.whitened.method import (
     SHRINKAGE,
     VECTORS,

@@ -97,6 +97,19 @@ def test_tensorrt_gets_whole_numbers_with_the_zero_point_0(point, steps):
     assert [n.op_type for n in model.graph.node].count("DequantizeLinear") == 2
 
 
+def test_tensorrt_gets_the_codes_of_a_bank_with_the_zero_point_0():
+    queries = argument(Tensor(np.float32, ("N", 3)))
+    codes = np.array([[0, 255], [128, 1], [7, 130]], np.uint8)
+    bank = op.dequantize_linear(op.const(codes), op.const(np.float32(0.5)), op.const(np.uint8(128)))
+    model = build({"pixels": queries}, {"products": op.matmul(queries, bank)})
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    before = run(model, values)[0]
+    make_symmetric(model.graph)
+    onnx.checker.check_model(model, full_check=True)
+    assert onnx.TensorProto.UINT8 not in types_read(model)
+    assert np.array_equal(run(model, values)[0], before)
+
+
 def test_another_zero_point_is_refused():
     with pytest.raises(EngineError, match="has the zero point 7, not 0 or 128"):
         make_symmetric(rounding_graph(7).graph)

@@ -41,7 +41,9 @@ def run(outputs: dict, inputs: dict, values: dict) -> np.ndarray:
     return session.run(None, values)[0]
 
 
-def positional(query: np.ndarray, bank: np.ndarray, radius: int, whole=None, top_k=0) -> np.ndarray:
+def positional(
+    query: np.ndarray, bank: np.ndarray, radius: int, whole=None, top_k=0, *, codes=False
+) -> np.ndarray:
     variable = spox.argument(spox.Tensor(np.float32, ("N", *query.shape[1:])))
     inputs, values, mask = {"query": variable}, {"query": query}, None
     if whole is not None:
@@ -49,7 +51,7 @@ def positional(query: np.ndarray, bank: np.ndarray, radius: int, whole=None, top
         inputs["own"] = spox.argument(spox.Tensor(np.float32, ("N", descriptor.shape[1])))
         values["own"] = descriptor
         mask = nearest.choose_pictures(inputs["own"], descriptors, top_k)
-    scores = nearest.positional(variable, bank, query.shape[2:], radius, mask)
+    scores = nearest.positional(variable, bank, query.shape[2:], radius, mask, codes=codes)
     return run({"scores": scores}, inputs, values)
 
 
@@ -61,6 +63,33 @@ def test_the_positional_search_equals_three_nested_loops(radius, batch):
     expected = triple_loop(query, bank, radius)
     assert np.abs(positional(query, bank, radius) - expected).max() < 1e-5
     assert np.abs(1 - best_in_window(query, bank, radius, None) - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize("radius", [0, 1, 2])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_codes_of_8_bits_give_nearly_the_same_scores(radius, batch):
+    query = unit_vectors(batch, 40, 4, 5, axis=1)
+    bank = unit_vectors(20, 40, 7, axis=1, seed=1)
+    scores = positional(query, bank, radius, codes=True)
+    assert np.abs(scores - triple_loop(query, bank, radius)).max() < 0.01
+
+
+def test_codes_give_nearly_the_same_scores_for_chosen_pictures():
+    query, bank = unit_vectors(2, 40, 4, 5, axis=1), unit_vectors(20, 40, 5, axis=1, seed=1)
+    whole = unit_vectors(2, 8, axis=1, seed=2), unit_vectors(5, 8, axis=1, seed=3)
+    scores = positional(query, bank, 1, whole, 2, codes=True)
+    assert np.abs(scores - positional(query, bank, 1, whole, 2)).max() < 0.01
+
+
+def test_codes_find_a_vector_of_the_bank_and_tell_an_empty_query_from_it():
+    bank = unit_vectors(20, 40, 3, axis=1)
+    query = bank[:, :, 1].T.reshape(1, 40, 4, 5).copy()
+    query[0, :, 2, 3] = 0
+    scores = positional(query, bank, 0, codes=True)
+    empty = np.zeros((4, 5), bool)
+    empty[2, 3] = True
+    assert scores[0][~empty].max() < 0.01
+    assert scores[0][empty] == pytest.approx(1, abs=0.01)
 
 
 @pytest.mark.parametrize("top_k", [1, 2, 5, 9])
