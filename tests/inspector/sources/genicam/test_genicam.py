@@ -210,7 +210,8 @@ def test_two_cameras_work_at_the_same_time():
         with pytest.raises(SourceError, match="several cameras answer; use genicam:SERIAL with"):
             GenicamSource("genicam:", GenicamOptions())
     for source in (first, second):
-        assert source.missing() == {}
+        # A busy machine reads too slowly for the buffers. Nothing may be missing on the wire.
+        assert source.missing().keys() <= {"no_buffer"}
 
 
 def test_lost_packets_are_bad_frames_and_lost_frames_are_missing():
