@@ -17,6 +17,7 @@ from inspector.core.types import Inspection, RunInfo
 from inspector.explain.explainer import Explainer
 from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.live import LiveMeasuring, RecordedPlan
+from inspector.measure.network import load_graphs
 from inspector.outputs.json_log import read_log
 from inspector.processing.postprocess import SCORE, Judge, VerdictOptions
 
@@ -53,6 +54,7 @@ def make_judge(
     limits = None
     if live and config.measure.refine:
         limits = LiveMeasuring(budget_ms=config.measure.budget_ms, deadline_ms=deadline_ms)
+        load_graphs()
     if sizes_decide:
         _log_size_rule(config.verdict)
     judge = Judge(

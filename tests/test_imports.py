@@ -41,6 +41,15 @@ def test_an_import_loads_no_heavy_library(statement: str) -> None:
         assert "numpy" not in loaded
 
 
+def test_measuring_loads_scipy_only_for_a_crack() -> None:
+    code = "import sys, threading, inspector.build_judge as build\n"
+    code += "build.MapAnalyzer(None, build.Config().measure)\n"
+    code += "[t.join() for t in threading.enumerate() if t is not threading.main_thread()]\n"
+    code += "sys.exit('scipy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False)
+    assert done.returncode == 0
+
+
 def test_every_public_name_is_listed_and_stored_after_its_first_use() -> None:
     for package, name in PUBLIC:
         module = importlib.import_module(package)

@@ -21,7 +21,6 @@ from inspector.measure.candidates import (
     refine_candidate,
 )
 from inspector.measure.contours import MapRegion, open_map, score_region
-from inspector.measure.network import load_graphs
 from inspector.measure.options import MeasureOptions
 from inspector.measure.outline import Outline
 from inspector.measure.physical import PhysicalSizes, measure_in_millimetres
@@ -50,8 +49,6 @@ class MapAnalyzer:
         self._calibration = calibration
         self._options = options
         self._inspected = inspected
-        if options.refine:
-            load_graphs()
 
     def analyze(
         self,

@@ -17,6 +17,7 @@ from inspector.measure.analyzer import MapAnalyzer
 from inspector.measure.budget import Budget, Term
 from inspector.measure.contours import MapRegion
 from inspector.measure.live import LiveMeasuring
+from inspector.measure.network import load_graphs
 from inspector.measure.options import MeasureOptions
 from inspector.measure.outline import Outline
 from inspector.pipeline.runner import Pipeline
@@ -93,6 +94,7 @@ def run_live(
     **limits: float,
 ) -> LiveRun:
     """limited: with LiveMeasuring. limits: of the size rule."""
+    load_graphs()  # as for every live source
     analyzer = MapAnalyzer(None, MeasureOptions())
     deadline_ms = None if deadline_s is None else 1e3 * deadline_s
     measuring = LiveMeasuring(budget_ms=None, deadline_ms=deadline_ms) if limited else None
