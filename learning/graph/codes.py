@@ -58,7 +58,8 @@ class CodedBank:
 
     def multiply(self, codes: Var) -> Var:
         """Products (cells, N, m) with codes of queries (cells, C, m), in units of the steps of the
-        cells. The difference between rows of a cell is right, their value is not."""
+        cells. The largest of a cell is that of the nearest row; `to_cosines` makes a cosine of
+        it."""
         rows = op.dequantize_linear(self._codes, op.const(np.float32(1)), op.const(np.uint8(ZERO)))
         return op.matmul(rows, op.dequantize_linear(codes, *_query_code()))
 
