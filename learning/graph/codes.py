@@ -19,6 +19,7 @@ from learning.graph.constants import constant, ints
 
 BANK_LEVELS: Final = 127
 QUERY_LEVELS: Final = 64
+LEVELS: Final = BANK_LEVELS, QUERY_LEVELS
 ZERO: Final = 128
 
 SMALLEST: Final = 1e-12

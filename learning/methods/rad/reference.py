@@ -25,16 +25,19 @@ def maps_and_scores(
     descriptors: npt.NDArray[np.float32] | None,
     top_k: int | None,
     average: int = 3,
+    levels: tuple[int, int] | None = None,
 ) -> tuple[Float, Float]:
-    """features: layer -> (n, C, h, w) of the backbone. whole: what the descriptor is made from."""
+    """features: layer -> (n, C, h, w) of the backbone. whole: what the descriptor is made from.
+    levels: largest codes of bank and queries in int8; None: they are not rounded."""
     chosen = None
     if descriptors is not None and top_k is not None:
         chosen = np.stack([_most_similar(each, descriptors, top_k) for each in whole])
     stacked = np.zeros((len(whole), *canvas.map_hw))
     for name, bank in banks.items():
-        scores = grid_scores(features[name].astype(np.float64), bank, radius, chosen, average)
-        for total, grid in zip(stacked, scores, strict=True):
-            total += map_reference.draw(grid, canvas)
+        grid = features[name].astype(np.float64)
+        scores = grid_scores(grid, bank, radius, chosen, average, levels)
+        for total, cells in zip(stacked, scores, strict=True):
+            total += map_reference.draw(cells, canvas)
     stacked /= len(banks)
     return stacked, np.array([map_reference.image_score(m, canvas) for m in stacked])
 
@@ -45,6 +48,7 @@ def grid_scores(
     radius: int | None,
     chosen: Mask | None,
     average: int = 3,
+    levels: tuple[int, int] | None = None,
 ) -> Float:
     """(n, C, h, w) raw features -> (n, h, w) scores. chosen: (n, N) pictures of the bank that each
     picture is compared with; None is all.
@@ -55,6 +59,7 @@ def grid_scores(
     count, _, height, width = grids.shape
     reach = average // 2
     scores = np.empty((count, height, width))
+    mean = None if levels is None else bank.mean(axis=(0, 2), dtype=np.float64)
     everywhere = bank.astype(np.float64)[np.newaxis] if radius is None else None
     for y in range(height):
         for x in range(width):
@@ -65,11 +70,25 @@ def grid_scores(
             window = everywhere
             if radius is not None:
                 window = _window(bank, (y, x), (height, width), radius).astype(np.float64)
-            cosines = vectors @ window
+            if mean is None or levels is None:
+                cosines = vectors @ window
+            else:
+                apart = window - mean[:, None]
+                largest = np.abs(apart).max(axis=(1, 2), keepdims=True)
+                coded = _round(apart, largest, levels[0])
+                largest = np.abs(vectors).max(axis=1, keepdims=True)
+                cosines = _round(vectors, largest, levels[1]) @ coded
+                cosines += (vectors @ mean)[:, None]
             if chosen is not None:
                 cosines = np.where(chosen, cosines, -np.inf)
             scores[:, y, x] = 1 - cosines.max(axis=(0, 2))
     return np.maximum(scores, 0)
+
+
+def _round(values: Float, largest: Float, levels: int) -> Float:
+    """The nearest of 2 x levels + 1 values from -largest to largest."""
+    steps = np.maximum(largest, 1e-12) / levels
+    return np.round(values / steps) * steps
 
 
 def _window(
