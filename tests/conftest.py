@@ -3,6 +3,7 @@
 import ctypes
 import faulthandler
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,8 +32,10 @@ END_S = 60.0
 
 def pytest_unconfigure() -> None:
     """A thread that a test has left would stop the process from ending. Then this shows where all
-    threads are, and the process fails."""
-    faulthandler.dump_traceback_later(END_S, exit=True)
+    threads are, and the process fails. A worker of pytest-xdist waits for the others, and is ended
+    by the first process."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        faulthandler.dump_traceback_later(END_S, exit=True)
 
 
 @pytest.fixture(scope="session", autouse=True)
