@@ -71,12 +71,13 @@ def _make_symmetric(
         return (_constant(node.output[0], whole.astype(np.float32) * scale),)
     if zero.dtype != np.uint8:
         return (node,)
-    point = int(zero)
-    if point not in (0, 128):
-        raise EngineError(f"{node.op_type} {node.name} has the zero point {point}, not 0 or 128")
+    point, stored = int(zero), constants.get(node.input[0])
+    if point not in (0, 128) or (stored is not None and point == 0):
+        needed = "0 or 128" if stored is None else "128"
+        raise EngineError(f"{node.op_type} {node.name} has the zero point {point}, not {needed}")
     name, source = node.output[0], node.input[0]
-    if source in constants:
-        _to_signed(constants[source])
+    if stored is not None and stored.data_type == onnx.TensorProto.UINT8:
+        _to_signed(stored)
     before = [
         _constant(f"{name}_steps", scale if point else scale * WIDER),
         _constant(f"{name}_zero", np.zeros(zero.shape, np.int8)),

@@ -229,7 +229,7 @@ class Rad(Method[RadModel]):
     def head(
         self, model: RadModel, features: Mapping[str, Var], canvas: MapCanvas
     ) -> tuple[Var, Var]:
-        mask, coded = None, self.precision == INT8
+        mask = None
         if model.descriptors is not None and self.top_k is not None:
             query = unit.descriptor(_whole(features))
             mask = nearest.choose_pictures(query, model.descriptors, self.top_k)
@@ -240,9 +240,8 @@ class Rad(Method[RadModel]):
             if self.radius is None:
                 grids[name] = nearest.anywhere(query, bank, model.grids[name])
             else:
-                grids[name] = nearest.positional(
-                    query, bank, model.grids[name], self.radius, mask, codes=coded
-                )
+                at, coded = model.grids[name], self.precision == INT8
+                grids[name] = nearest.positional(query, bank, at, self.radius, mask, codes=coded)
         drawn = maps.anomaly_map(grids, model.grids, canvas)
         return drawn, maps.top_mean(drawn, canvas)
 

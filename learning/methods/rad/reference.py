@@ -73,21 +73,17 @@ def grid_scores(
             if mean is None or levels is None:
                 cosines = vectors @ window
             else:
-                apart = window - mean[:, None]
-                largest = np.abs(apart).max(axis=(1, 2), keepdims=True)
-                coded = _round(apart, largest, levels[0])
-                largest = np.abs(vectors).max(axis=1, keepdims=True)
-                cosines = _round(vectors, largest, levels[1]) @ coded
-                cosines += (vectors @ mean)[:, None]
+                apart = _round(window - mean[:, None], levels[0], axis=(1, 2))
+                cosines = _round(vectors, levels[1], axis=1) @ apart + (vectors @ mean)[:, None]
             if chosen is not None:
                 cosines = np.where(chosen, cosines, -np.inf)
             scores[:, y, x] = 1 - cosines.max(axis=(0, 2))
     return np.maximum(scores, 0)
 
 
-def _round(values: Float, largest: Float, levels: int) -> Float:
-    """The nearest of 2 x levels + 1 values from -largest to largest."""
-    steps = np.maximum(largest, 1e-12) / levels
+def _round(values: Float, levels: int, axis: int | tuple[int, int]) -> Float:
+    """The nearest multiples of the largest absolute value along the axes, divided by levels."""
+    steps = np.maximum(np.abs(values).max(axis=axis, keepdims=True), 1e-12) / levels
     return np.round(values / steps) * steps
 
 

@@ -203,15 +203,19 @@ def test_a_camera_that_runs_freely_or_has_another_trigger_has_no_software_trigge
 
 def test_two_cameras_work_at_the_same_time():
     left, right = FakeGige(serial="L1"), FakeGige(other_address(), serial="R1")
-    with fake_gige(left, right), opened("genicam:L1") as first, opened("genicam:R1") as second:
+    settings = CameraSettings(buffers=500)  # a busy machine reads late
+    with (
+        fake_gige(left, right),
+        opened("genicam:L1", settings) as first,
+        opened("genicam:R1", settings) as second,
+    ):
         for _ in range(50):
             assert {type(frame) for frame in (*read(first, 1), *read(second, 1))} == {Frame}
         assert [source.info.settings["serial"] for source in (first, second)] == ["L1", "R1"]
         with pytest.raises(SourceError, match="several cameras answer; use genicam:SERIAL with"):
             GenicamSource("genicam:", GenicamOptions())
     for source in (first, second):
-        # A busy machine reads too slowly for the buffers. Nothing may be missing on the wire.
-        assert source.missing().keys() <= {"no_buffer"}
+        assert source.missing() == {}
 
 
 def test_lost_packets_are_bad_frames_and_lost_frames_are_missing():

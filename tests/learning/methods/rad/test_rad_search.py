@@ -68,8 +68,9 @@ def test_the_positional_search_equals_three_nested_loops(radius, batch):
 @pytest.mark.parametrize("radius", [0, 1, 2])
 @pytest.mark.parametrize("batch", [1, 3])
 def test_codes_of_8_bits_give_nearly_the_same_scores(radius, batch):
-    query = unit_vectors(batch, 40, 4, 5, axis=1)
-    bank = unit_vectors(20, 40, 7, axis=1, seed=1)
+    # Vectors with a mean, as that of features: codes are of the differences from it.
+    query = np.abs(unit_vectors(batch, 40, 4, 5, axis=1))
+    bank = np.abs(unit_vectors(20, 40, 7, axis=1, seed=1))
     scores = positional(query, bank, radius, codes=True)
     assert np.abs(scores - triple_loop(query, bank, radius)).max() < 0.01
 
