@@ -18,11 +18,9 @@ from inspector.build_outputs import choose_video_encoder, largest_side, make_fil
 from inspector.config import Config
 from inspector.config.checks import check_keys
 from inspector.core.actions import IGNORE
-from inspector.core.errors import ConfigError
-from inspector.core.lazy import load_entry
 from inspector.core.protocols import CompletingSink, Picture, Source
 from inspector.core.records import new_run_id
-from inspector.core.secrets import insert_secrets, remember_password
+from inspector.core.secrets import insert_secrets
 from inspector.core.types import SINGLE, Inspection, RunInfo
 from inspector.empty_failures import EmptyFailures
 from inspector.engine_check import EngineCheck, check_fallback, make_ruler
@@ -48,9 +46,9 @@ from inspector.run_evidence import RunEvidence
 from inspector.run_link import FIRST, ChangeStage, OpenSource, RunLink
 from inspector.service.disk_guard import DiskGuard
 from inspector.source_check import add_depth, allows_aspect, check_frames, find_ignored_keys
-from inspector.sources import SOURCES
+from inspector.sources.opening import open_source
 from inspector.sources.options import SourceOptions
-from inspector.sources.uri import kind_of, strip_file_scheme
+from inspector.sources.uri import strip_file_scheme
 from inspector.state_outputs import NO_STATES, StateOutputs
 
 Follow = Callable[[Inspection], Inspection]
@@ -143,16 +141,6 @@ def input_paths(config: Config) -> list[Path]:
     of_parts = (config.parts.triggers, config.parts.empty)
     names = (uri, *paths, *of_parts)
     return [Path(strip_file_scheme(name)) for name in names if name is not None]
-
-
-def open_source(options: SourceOptions) -> Source:
-    """Opens the source options.uri. Raises ConfigError or SourceError."""
-    if options.uri is None or not options.uri.strip():
-        raise ConfigError("source.uri: no source is named; use --source")
-    uri = strip_file_scheme(insert_secrets(options.uri, "source.uri"))
-    remember_password(uri)
-    source: Source = load_entry(SOURCES[kind_of(uri)])(uri, options)
-    return source
 
 
 def _read_spec(config: Config) -> EngineSpec:

@@ -9,11 +9,11 @@ import cv2
 
 from calibration.collecting import ENOUGH_COVERED, ENOUGH_VIEWS, ViewCollector
 from calibration.target import Board, BoardView, find_corners, look_for_corners
-from inspector.build import open_source
 from inspector.core.arrays import Image
 from inspector.core.errors import CalibrationError, ConfigError
 from inspector.core.files import write_whole
 from inspector.core.reading import Reading
+from inspector.sources.opening import open_source
 from inspector.sources.options import SourceOptions
 from inspector.sources.uri import kind_of
 from tools._sampled_frames import TimedImage, sampled_frames

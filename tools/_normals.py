@@ -11,13 +11,13 @@ from typing import Final
 import numpy as np
 from loguru import logger
 
-from inspector.build import open_source
 from inspector.core.errors import ConfigError, SourceEndedEarly
 from inspector.core.picture_files import pictures_of
 from inspector.core.protocols import Source
 from inspector.core.reading import Reading
 from inspector.core.secrets import VISIBLE, insert_secrets, shows_secret
 from inspector.core.types import BadFrame, Frame
+from inspector.sources.opening import open_source
 from inspector.sources.options import SourceOptions, WebOptions
 from inspector.sources.uri import kind_of
 from learning.classes import divide_classes, read_class

@@ -11,13 +11,13 @@ from evaluation.replay.recorded import WHOLE_LINES, RecordedRun
 from evaluation.replay.same_parts import repeat_parts
 from evaluation.replay.same_web import repeat_tracking
 from evaluation.replay.sources import ContinuedSource, LimitedSource, OriginalsSource
-from inspector.build import open_source
 from inspector.command_line import find_version
 from inspector.config import Config, make_config
 from inspector.core.errors import ConfigError, SourceError
 from inspector.core.protocols import Source
 from inspector.core.secrets import MASK
 from inspector.core.source_hash import hash_source
+from inspector.sources.opening import open_source
 from inspector.sources.options import SourceOptions
 
 FIXED: Final = (

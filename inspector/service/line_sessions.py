@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from inspector.build import open_source
 from inspector.config import Config
 from inspector.console import ProgressBar
 from inspector.core.errors import InspectorError
@@ -20,6 +19,7 @@ from inspector.service.line_config import LineConfig, frames_of_parts
 from inspector.service.preparing import Plan, Preparation, discard
 from inspector.service.shared_source import SharedSources
 from inspector.session import Session
+from inspector.sources.opening import open_source
 from inspector.state_outputs import StateOutputs
 
 

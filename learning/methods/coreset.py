@@ -112,8 +112,9 @@ def greedy(pool: Array, keep: int) -> tuple[Indices, float]:
     chosen = []
     while True:
         chosen.append(farthest)
-        near = (squares[farthest] - 2 * (pool @ pool[farthest].T)).min(axis=1) + squares
-        np.minimum(apart, near, out=apart)
+        near = (-2 * pool[farthest]) @ pool.T
+        near += squares[farthest, None]
+        np.minimum(apart, near.min(axis=0) + squares, out=apart)
         selected = np.concatenate(chosen)
         left = keep - len(selected)
         if left == 0 or apart.max() <= SAME * squares.max():

@@ -9,8 +9,8 @@ from benchmarks.desk_cameras import web_frames
 from benchmarks.desk_checks import Camera
 from benchmarks.jpeg_camera import JpegCamera, encode_jpegs
 from benchmarks.line_figures import LineFigures, median_ratio, median_row
-from inspector.build import open_source
 from inspector.core.types import Frame
+from inspector.sources.opening import open_source
 from inspector.sources.options import SourceOptions
 
 

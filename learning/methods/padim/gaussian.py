@@ -12,7 +12,7 @@ import numpy.typing as npt
 from inspector.core.errors import DataError
 from learning.graph.gaussian_cells import Gaussians, Joining
 
-CHUNK_BYTES: Final = 32_000_000
+CHUNK_BYTES: Final = 4_000_000
 """Of float64 vectors and matrices of the positions in memory; temporary arrays need three times as
 much more."""
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial.distance import cdist
 
 from learning.graph.maps import MapCanvas
 from learning.methods import map_reference
@@ -51,21 +50,23 @@ def maps_and_scores(
 def _distances(patches: Float, bank: Float, canvas: MapCanvas) -> tuple[Float, Float, int, int]:
     """(h, w, D) patches of a picture -> (h, w) their distances to the bank, the same (h * w,) with
     0 outside the region, the number of the farthest patch inside, and of its nearest row."""
-    grid_hw = patches.shape[:2]
-    distances = cdist(patches.reshape(-1, bank.shape[1]), bank)
-    least = distances.min(axis=1)
+    grid_hw, vectors = patches.shape[:2], patches.reshape(-1, bank.shape[1])
+    # Products find the nearest row. Its distance is computed from the difference, because a
+    # difference of squares would lose digits.
+    nearest = (np.square(bank).sum(axis=1) - 2 * vectors @ bank.T).argmin(axis=1)
+    least = np.linalg.norm(vectors - bank[nearest], axis=1)
     inside = np.ones(grid_hw)
     if canvas.inside is not None:
         share = map_reference.share(canvas.inside.astype(np.float64), grid_hw)
         inside = np.where(share >= min(0.5, share.max()), 1.0, 0.0)
     within = least * inside.ravel()
     top = int(np.argmax(within))
-    return least.reshape(grid_hw), within, top, int(distances[top].argmin())
+    return least.reshape(grid_hw), within, top, int(nearest[top])
 
 
 def _share_of_first(patch: Float, bank: Float, row: int, neighbours: int) -> float:
     """Softmax at `row` of the patch's distances to that row and the others nearest to it."""
-    apart = cdist(bank[row][None], bank)[0]
+    apart = np.linalg.norm(bank - bank[row], axis=1)
     apart[row] = -1
     around = np.argsort(apart, kind="stable")[:neighbours]
     exponents = np.array([np.linalg.norm(patch - bank[other]) for other in around])

@@ -7,11 +7,11 @@ import pytest
 from loguru import logger
 from scripted_camera import ScriptedCapture
 
-from inspector.build import open_source
 from inspector.core.clock import now_ns
 from inspector.core.errors import SourceError, SourceLost
 from inspector.core.types import BadFrame, Cause, Frame
 from inspector.sources.camera import CameraSource
+from inspector.sources.opening import open_source
 from inspector.sources.options import CameraOptions, SourceOptions
 from inspector.sources.reconnect import Backoff
 from inspector.sources.v4l2 import check_time
