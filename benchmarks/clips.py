@@ -134,12 +134,13 @@ def engine(
 
 
 def int8_engine(path: Path) -> Path | None:
-    """The int8 form of an engine that engine() made, made if it is missing. None if it could not be
-    made; the command convert has printed the reason."""
+    """The int8 form of an engine that engine() made. None if it could not be made; the command
+    convert has printed the reason.
+
+    It is made again in each call, because a file of an older version would be measured otherwise.
+    """
     out = path.with_name(f"{path.stem}_int8.onnx")
-    if out.exists():
-        return out
-    command = ["-m", "tools.convert", str(path), "--precision", "int8"]
+    command = ["-m", "tools.convert", str(path), "--precision", "int8", "--overwrite"]
     command += ["--normal", str(normal()), "--out", str(out)]
     done = subprocess.run([sys.executable, *command], stdout=subprocess.DEVNULL)
     return out if done.returncode == 0 else None
