@@ -69,12 +69,12 @@ class Pipeline:
         self._live = source.info.live
         self.drops = Drops(source)
         self._batch = 1 if self._live else batch
-        capacity = 1 if self._live else 2
-        self._captured: Channel[Ticket] = Channel(capacity)
+        # With more room, files were not inspected faster: each place costs the memory of a frame.
+        self._captured: Channel[Ticket] = Channel(1)
         # Room for the next batch and for the last batch while the engine runs.
-        self._prepared: DemandChannel[Ticket] = DemandChannel(max(capacity, self._batch))
-        self._inferred: Channel[Ticket] = Channel(max(capacity, self._batch))
-        self._measured: Channel[Ticket] = Channel(capacity)
+        self._prepared: DemandChannel[Ticket] = DemandChannel(self._batch)
+        self._inferred: Channel[Ticket] = Channel(self._batch)
+        self._measured: Channel[Ticket] = Channel(1)
         self._relay = Relay(
             self.stats, self._watchdog, self._thresholds, lambda: self._aborted_ns is not None
         )

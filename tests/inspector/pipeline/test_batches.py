@@ -156,7 +156,7 @@ def test_the_next_batch_fills_while_the_engine_runs_and_no_more_than_that() -> N
     )
     pipeline.start()
     # In the engine, before the engine, in preprocess, before preprocess, in capture.
-    most = 5 + 5 + 1 + 2 + 1
+    most = 5 + 5 + 1 + 1 + 1
     wait_for(lambda: pipeline.stats.captured == most)
     time.sleep(0.02)
     assert pipeline.stats.captured == most
