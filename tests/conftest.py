@@ -4,6 +4,7 @@ import ctypes
 import faulthandler
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,12 @@ FEW_DEFECTS = 24
 
 END_S = 60.0
 """Time after the last test in which the process must end."""
+
+
+def pytest_configure() -> None:
+    """nohup makes its command ignore SIGHUP, and so would the processes that the tests start."""
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_unconfigure() -> None:
