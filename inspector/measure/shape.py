@@ -80,9 +80,10 @@ def measure_calipers(points: Points) -> tuple[float, float, float]:
     return _measure_calipers(np.ascontiguousarray(points, np.float64).tobytes())
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=64)
 def _measure_calipers(vertices: bytes) -> tuple[float, float, float]:
-    """A defect needs the calipers of the same outline up to four times."""
+    """A defect needs the calipers of the same outline up to four times: for its uncertainty, and
+    for its sizes when all defects of the frame are outlined."""
     hull = convex_hull(np.frombuffer(vertices).reshape(-1, 2))
     return *_find_longest(hull), _find_narrowest(hull)
 
