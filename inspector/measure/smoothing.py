@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 from typing import Final
 
 import cv2
@@ -20,6 +20,8 @@ ANGLES: Final = tuple(22.5 * step for step in range(8))
 LINE_ACROSS: Final = 0.8
 LINE_ALONG: Final = 4.0
 """Standard deviations in pixels of the kernels for lines."""
+
+_LINE_REACH: Final = math.ceil(1.5 * LINE_ALONG)
 
 
 def blur(values: Float32Array, sigma: float) -> Float32Array:
@@ -56,24 +58,38 @@ def compute_line_responses(values: Float32Array) -> tuple[Float32Array, Float32A
 
 
 def smooth_along_lines(values: Float32Array) -> Iterator[Float32Array]:
-    """Smooths (h, w) along each of ANGLES."""
-    for kernel in _make_line_kernels():
-        response = cv2.filter2D(values, cv2.CV_32F, kernel, borderType=cv2.BORDER_REPLICATE)
-        yield np.asarray(response, dtype=np.float32)
+    """Smooths (h, w) along each of ANGLES. The borders are repeated.
+
+    In the frequency domain the picture is transformed only once for all kernels. float64 makes the
+    result exact to the last bit of float32.
+    """
+    (height, width), reach = values.shape, _LINE_REACH
+    # Few different sizes, so that the kernels are seldom transformed.
+    rows, columns = (
+        24 * cv2.getOptimalDFTSize(math.ceil((side + 2 * reach) / 24)) for side in values.shape
+    )
+    below, right = rows - height - reach, columns - width - reach
+    padded = cv2.copyMakeBorder(values, reach, below, reach, right, cv2.BORDER_REPLICATE)
+    spectrum = cv2.dft(padded.astype(np.float64), flags=cv2.DFT_COMPLEX_OUTPUT)
+    for kernels in _transform_line_kernels(rows, columns):
+        product = cv2.mulSpectrums(spectrum, kernels, 0)
+        pair = cv2.dft(product, flags=cv2.DFT_INVERSE | cv2.DFT_SCALE)
+        yield from cv2.split(pair[2 * reach :, 2 * reach :][:height, :width].astype(np.float32))
 
 
-@cache
-def _make_line_kernels() -> tuple[Float32Array, ...]:
-    """One kernel for each of ANGLES; each sums to 1."""
-    reach = math.ceil(1.5 * LINE_ALONG)
-    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float64)
-    kernels = []
-    for angle in np.radians(ANGLES):
+@lru_cache(maxsize=8)
+def _transform_line_kernels(rows: int, columns: int) -> tuple[npt.NDArray[np.float64], ...]:
+    """Spectra (rows, columns, 2) of the kernels for ANGLES. Each is of two kernels: the second is
+    the imaginary part, so both are applied at once. Each kernel sums to 1."""
+    y, x = np.mgrid[-_LINE_REACH : _LINE_REACH + 1, -_LINE_REACH : _LINE_REACH + 1]
+    pairs = np.zeros((len(ANGLES) // 2, rows, columns, 2))
+    for number, angle in enumerate(np.radians(ANGLES)):
         along = x * np.cos(angle) + y * np.sin(angle)
         across = y * np.cos(angle) - x * np.sin(angle)
         weight = np.exp(-0.5 * ((along / LINE_ALONG) ** 2 + (across / LINE_ACROSS) ** 2))
-        kernels.append((weight / weight.sum()).astype(np.float32))
-    return tuple(kernels)
+        part = pairs[number // 2, : len(y), : len(x), number % 2]
+        part[:] = (weight / weight.sum()).astype(np.float32)
+    return tuple(cv2.dft(pair) for pair in pairs)
 
 
 def multiply_colours(a: Float32Array, b: Float32Array) -> Float32Array:
