@@ -38,7 +38,7 @@ from inspector.measure.segments import (
     measure_clearness,
     measure_contrast,
 )
-from inspector.measure.smoothing import grow_mask
+from inspector.measure.smoothing import find_quantile, grow_mask
 from inspector.measure.texture import Texture, flatten, thin_out
 from inspector.measure.unite import unite_touching
 
@@ -259,7 +259,7 @@ def _recolour(cue: Cue, view: Patch, mask: Mask) -> Cue:
     if not len(pixels):
         return cue
     along = pixels @ cue.step
-    highest = float(np.quantile(along, 0.97))
+    highest = find_quantile(along, 0.97)
     if highest <= 0:
         return cue
     return replace(cue, step=pixels[along >= 0.5 * highest].mean(axis=0))

@@ -19,7 +19,13 @@ from inspector.core.arrays import Image, Mask
 from inspector.core.geometry import Points
 from inspector.measure.patch import cut_patch
 from inspector.measure.segments import split_touching
-from inspector.measure.smoothing import Float32Array, blur, grow_mask, smooth_along_lines
+from inspector.measure.smoothing import (
+    Float32Array,
+    blur,
+    find_quantile,
+    grow_mask,
+    smooth_along_lines,
+)
 from inspector.measure.texture import OFTEN, find_tails, sample_octants
 
 if TYPE_CHECKING:
@@ -89,7 +95,7 @@ def find_network(
     if np.count_nonzero(ring) < LEAST_RING * ring.size:
         return None
     response = _find_lines(score, sample_octants(ring))
-    clear = response >= max(GROW, LOCAL * float(np.quantile(response[core], 0.75)))
+    clear = response >= max(GROW, LOCAL * find_quantile(response[core], 0.75))
     parts = split_touching(clear, clear & core & (response >= SEED))
     if not parts:
         return None
@@ -97,7 +103,7 @@ def find_network(
     paths = _follow(mask, response, LEAST_BRANCH_PX / view.factor)
     if not paths:
         return None
-    clearness = float(np.quantile(response[mask], 0.5))
+    clearness = find_quantile(response[mask], 0.5)
     return [view.to_frame.apply(path + 0.5) for path in paths], clearness
 
 

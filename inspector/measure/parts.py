@@ -21,7 +21,7 @@ from inspector.measure.patch import Patch
 from inspector.measure.profiles import Distances, EdgeFit, Source, fit_edge
 from inspector.measure.ridge import Ridge, fit_ridge
 from inspector.measure.segments import Contrast, measure_clearness
-from inspector.measure.smoothing import Float32Array, find_crop, grow_mask
+from inspector.measure.smoothing import Float32Array, find_crop, find_quantile, grow_mask
 from inspector.measure.vertices import resample, smooth_along
 
 HOLE_SHARE: Final = 0.05
@@ -170,7 +170,7 @@ def leaves_rest(view: Patch, contrast: Contrast, mask: Mask, polygon: Points, wi
     line = view.paint((polygon,))
     beside = mask & ~grow_mask(line, 1.3 * contrast.sigma + 0.7)
     signal = np.max(contrast.signals, axis=0)
-    clear = beside & (signal >= CLEAR_SHARE * float(np.quantile(signal[mask], 0.9)))
+    clear = beside & (signal >= CLEAR_SHARE * find_quantile(signal[mask], 0.9))
     pixels = max(width, 2.35 * contrast.sigma * view.factor) / view.factor**2
     pixels *= shape.perimeter(polygon) / 2
     return bool(np.count_nonzero(clear) > REST_SHARE * pixels)

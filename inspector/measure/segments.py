@@ -13,6 +13,7 @@ from inspector.measure.smoothing import (
     Float32Array,
     compute_line_responses,
     find_crop,
+    find_quantile,
     grow_mask,
     multiply_colours,
 )
@@ -192,7 +193,7 @@ def remove_threads(mask: Mask, sure: Mask) -> Mask:
 
 def measure_clearness(contrast: Contrast, mask: Mask) -> float:
     """Contrast of the clear part of a mask, in units of the texture's extreme."""
-    return float(np.quantile(np.max(contrast.signals[:, mask], axis=0), 0.75))
+    return find_quantile(np.max(contrast.signals[:, mask], axis=0), 0.75)
 
 
 def close_gaps(mask: Mask, sigma: float) -> Mask:

@@ -116,6 +116,15 @@ def find_median(values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     return np.asarray((ordered[..., (count - 1) // 2] + ordered[..., count // 2]) / 2)
 
 
+def find_quantile(values: npt.NDArray[np.floating], share: float) -> float:
+    """A quantile of (n,), interpolated like NumPy's and several times faster."""
+    ordered, last = np.sort(values), len(values) - 1
+    below = int(share * last)
+    low, high = ordered[below], ordered[min(below + 1, last)]
+    part = share * last - below
+    return float(low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part))
+
+
 def grow_mask(mask: Mask, radius: float) -> Mask:
     """Widens the mask by a radius in pixels. The time does not depend on the radius."""
     away = cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, 3)
