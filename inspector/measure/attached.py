@@ -49,13 +49,16 @@ def find_attached_line(source: Source, weights: Float32Array, outline: Points) -
     middle = float(find_median(some))
     spread = 1.4826 * float(find_median(np.abs(some - middle))) + 0.2
     values = np.clip(values - np.float32(middle), -4 * spread, 4 * spread)
-    right, down = columns - centre[0], rows - centre[1]
+    # Beyond its largest radius the outline is not asked. Only the first steps are nearer.
+    widest = float(radius.max()) + 1.0
+    most = math.ceil((widest - float(start.min())) / (STEP_PX * math.cos(TURNS[0]))) + 1
+    right, down = columns[:, :most] - centre[0], rows[:, :most] - centre[1]
     far = np.hypot(right, down)
-    # Beyond its largest radius the outline is not asked.
-    near = far < radius.max() + 1.0
+    near = far < widest
     ahead = np.arctan2(down[near], right[near])
     limit = np.interp(ahead, angle[order], radius[order], period=2 * math.pi) + 1.0
-    values[near] = np.where(far[near] < limit, 0, values[near])
+    beginning = values[:, :most]
+    beginning[near] = np.where(far[near] < limit, 0, beginning[near])
     means = (np.cumsum(values, axis=1) / np.arange(1, len(steps) + 1))[:, least:]
     score = np.abs(means) / (1.4826 * find_median(np.abs(means[::3]).T) + 0.05)
     ray, length = np.unravel_index(int(np.argmax(score)), score.shape)
