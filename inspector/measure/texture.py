@@ -28,6 +28,8 @@ PER_OCTANT: Final = 100
 _OCTANTS: Final = np.arange(8)
 _OPPOSITE: Final = _OCTANTS ^ 6
 
+_NOISE: Final = NOISE_FLOOR**2 * np.eye(3, dtype=np.float32)
+
 Places = npt.NDArray[np.intp]
 
 
@@ -102,7 +104,7 @@ def measure_colours(samples: Float32Array) -> Colours:
     centre, spread = _measure_spread(channels)
     limit = 3 * spread[:, None]
     clipped = np.ascontiguousarray(np.clip(channels - centre[:, None], -limit, limit).T)
-    covariance = clipped.T @ clipped / len(clipped) + NOISE_FLOOR**2 * np.eye(3, dtype=np.float32)
+    covariance = clipped.T @ clipped / len(clipped) + _NOISE
     values, axes = np.linalg.eigh(covariance)
     return Colours(centre, axes, np.sqrt(values))
 
