@@ -4,7 +4,16 @@ import cv2
 import numpy as np
 import pytest
 
-from inspector.measure.smoothing import blur, compute_line_responses, grow_mask
+from inspector.measure.smoothing import (
+    ANGLES,
+    LINE_ACROSS,
+    LINE_ALONG,
+    blur,
+    compute_line_responses,
+    find_quantile,
+    grow_mask,
+    smooth_along_lines,
+)
 
 
 @pytest.mark.parametrize("sigma", [0.8, 2.0, 3.5, 6.0, 10.0])
@@ -28,6 +37,27 @@ def test_a_line_kernel_gives_a_line_a_stronger_response_than_a_round_kernel(
     bright, dark = compute_line_responses(values)
     line = bright if sign > 0 else -dark
     assert line[60, 60] > 2 * sign * blur(values, 2.5)[60, 60]
+
+
+@pytest.mark.parametrize("shape", [(90, 88), (7, 131), (1, 1)])
+def test_lines_are_smoothed_as_a_direct_sum_smooths_them(shape: tuple[int, int]) -> None:
+    values = np.random.default_rng(2).normal(size=shape).astype(np.float32)
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, 6, "edge"), (13, 13))
+    y, x = np.mgrid[-6:7, -6:7]
+    for angle, smooth in zip(np.radians(ANGLES), smooth_along_lines(values), strict=True):
+        along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+        kernel = np.exp(-0.5 * ((along / LINE_ALONG) ** 2 + (across / LINE_ACROSS) ** 2))
+        direct = np.einsum("ijkl,kl->ij", windows, kernel / kernel.sum())
+        assert smooth.shape == shape
+        assert np.abs(smooth - direct).max() < 1e-6
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("count", [1, 2, 11, 506])
+def test_a_quantile_is_that_of_numpy(count: int, kind: type[np.floating]) -> None:
+    values = np.random.default_rng(3).normal(size=count).astype(kind)
+    for share in (0.0, 0.5, 0.75, 0.97, 1.0):
+        assert find_quantile(values, share) == float(np.quantile(values, share))
 
 
 @pytest.mark.parametrize("radius", [1.0, 3.0, 8.0])
