@@ -155,7 +155,7 @@ def find_tails(samples: Float32Array, often: float) -> Float32Array:
     ONE_SIDED times the tail that two opposite octants have, the latter counts.
     """
     shares = RARE, 1 - often, often, 1 - RARE
-    tails = _find_quantiles(np.ascontiguousarray(samples.T), shares)
+    tails = _find_quantiles(samples.T.copy(), shares)
     octants = np.ascontiguousarray(samples.T).reshape(-1, 8, PER_OCTANT)
     low, high = octants.min(axis=2), octants.max(axis=2)
     low = np.maximum(low, low[:, _OPPOSITE]).min(axis=1)
