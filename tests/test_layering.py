@@ -323,12 +323,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         # A line runs sessions, and starts what serves it.
         {CORE, "inspector", "inspector.config", "inspector.outputs", "inspector.pipeline"}
         | {"inspector.render", "inspector.sources.opening", "inspector.sources.options"}
-        | {
-            "inspector.parts.options",
-            "inspector.store",
-            "inspector.service",
-            "inspector.service.selectors",
-        }
+        | {"inspector.parts.options", "inspector.store"}
+        | {"inspector.service", "inspector.service.selectors"}
         | {"inspector.service.checks", "inspector.service.retention"}
         | {"inspector.teaching", "engines", "inspector.evidence"}
         | {"inspector.machine", "inspector.triggers"}

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.core.geometry import Points
-from inspector.measure.smoothing import find_quantile
+from inspector.measure.smoothing import find_median, find_quantile
 
 DEGREES: Final = (1, 2, 3, 4, 6)
 """Polynomials that are tried for the middle line."""
@@ -34,7 +34,7 @@ def fit_middle(points: Points, weights: Floats | None = None) -> tuple[Points, f
     middle = np.bincount(place, across, minlength=bins) / number
     away = np.bincount(place, (across - middle[place]) ** 2, minlength=bins) / number
     at = low + (np.arange(bins) + 0.5) * (high - low) / bins
-    width = math.sqrt(12 * find_quantile(away[filled], 0.5))
+    width = math.sqrt(12 * float(find_median(away[filled])))
     slope = np.abs(np.gradient(np.interp(at, at[filled], middle[filled]), at))
     if find_quantile(np.sqrt(12 * away[filled]), 0.9) > 2.5 * width + 2 + 4 * float(slope.max()):
         return None

@@ -22,6 +22,7 @@ from inspector.measure.segments import split_touching
 from inspector.measure.smoothing import (
     Float32Array,
     blur,
+    find_median,
     find_quantile,
     grow_mask,
     smooth_along_lines,
@@ -103,7 +104,7 @@ def find_network(
     paths = _follow(mask, response, LEAST_BRANCH_PX / view.factor)
     if not paths:
         return None
-    clearness = find_quantile(response[mask], 0.5)
+    clearness = float(find_median(response[mask]))
     return [view.to_frame.apply(path + 0.5) for path in paths], clearness
 
 

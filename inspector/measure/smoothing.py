@@ -117,7 +117,8 @@ def find_median(values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
 
 
 def find_quantile(values: npt.NDArray[np.floating], share: float) -> float:
-    """A quantile of (n,), interpolated like NumPy's and several times faster."""
+    """A quantile of (n,), n >= 1, interpolated like NumPy's and several times faster. share: 0 to
+    1. Raises IndexError for n = 0."""
     ordered, last = np.sort(values), len(values) - 1
     below = int(share * last)
     low, high = ordered[below], ordered[min(below + 1, last)]

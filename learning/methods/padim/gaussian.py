@@ -14,7 +14,7 @@ from learning.graph.gaussian_cells import Gaussians, Joining
 
 CHUNK_BYTES: Final = 4_000_000
 """Of float64 vectors and matrices of the positions in memory; temporary arrays need three times as
-much more."""
+much more. With larger chunks, which leave the cache of the CPU, a fit took twice as long."""
 
 NormalFeatures = dict[str, npt.NDArray[np.float32]]
 """layer -> (h, w, N, c): the chosen channels of the normal pictures, by position."""

@@ -1,4 +1,4 @@
-"""PatchCore computed literally in float64, patch by patch; exported engines must equal it.
+"""PatchCore computed literally in float64, picture by picture; exported engines must equal it.
 
 It shares no code with the graph or the batched search.
 """
