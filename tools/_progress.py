@@ -90,16 +90,18 @@ class Heartbeat:
         self._ended = threading.Event()
         self._started_s = time.monotonic()
         self._is_outer = False
+        self._thread = threading.Thread(target=self._log, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
         self._is_outer = Heartbeat._running.acquire(blocking=False)
         if self._is_outer:
-            threading.Thread(target=self._log, name="heartbeat", daemon=True).start()
+            self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         if self._is_outer:
+            self._thread.join()
             Heartbeat._running.release()
 
     def _log(self) -> None:
