@@ -18,7 +18,7 @@ from learning.methods.base import Embeddings
 from learning.normals import Normals, list_some
 from learning.thresholds import folds
 from learning.thresholds.choosing import find_suspects
-from learning.thresholds.folds import COPIES, HELD_OUT, NEW, Indices, LeftOut
+from learning.thresholds.folds import ALL, COPIES, HELD_OUT, NEW, Indices, LeftOut
 from learning.thresholds.power import SimulatedScores
 from learning.thresholds.rules import DROP, KEEP
 
@@ -59,22 +59,20 @@ def fit_and_score(
         return _score_held_out(job, options, embeddings, held_out, copies)
     if len(held_out) == 1:
         return _score_copies(job, options, embeddings, copies)
-    normals, chosen = job.normals, np.arange(len(held_out))
-    left_out, simulated = _score_folds(job, options, normals, embeddings, copies.add)
+    normals = job.normals
+    left_out, simulated, model = _score_folds(job, options, normals, embeddings, copies.add)
     suspects = warn_of_suspects(left_out, normals.names, options)
     names = tuple(normals.names[index] for index in suspects)
     if len(suspects) and options.suspects == DROP:
         others = np.setdiff1d(np.arange(len(held_out)), suspects)
         normals, embeddings = normals.take(others), folds.take_rows(embeddings, others)
-        chosen = others
 
         def expand(rows: Embeddings, pictures: Indices) -> Embeddings:
             return copies.add(rows, others[pictures])
 
-        left_out, simulated = _score_folds(
+        left_out, simulated, model = _score_folds(
             job, options, normals, embeddings, expand, step="left out again"
         )
-    model = job.method.fit(copies.add(embeddings, chosen), options.seed)
     return ScoredModel(model, normals, left_out, names, 0, simulated)
 
 
@@ -161,23 +159,31 @@ def _score_folds(
     expand: folds.Expand,
     *,
     step: str = "left out",
-) -> tuple[LeftOut, SimulatedScores | None]:
+) -> tuple[LeftOut, SimulatedScores | None, Any]:
+    """The scores of the pictures and of simulated defects, and the model of all pictures."""
     count, ordered = len(normals.names), normals.ordered
     _warn_of_few(count)
     parts = folds.split_folds(count, ordered=ordered, seed=options.seed, folds=options.scheme.folds)
     simulated = DefectScorer(job, normals, parts)
+    of_all = []
+
+    def visit(part: Indices, model: Any) -> None:
+        simulated.score(part, model)
+        if part is ALL:
+            of_all.append(model)
+
     left_out = folds.score_left_out(
         job.method,
         embeddings,
         job.canvas,
-        parts,
+        [*parts, ALL],
         seed=options.seed,
         ordered=ordered,
         progress=lambda done: job.progress(step, done, count),
-        visit=simulated.score,
+        visit=visit,
         expand=expand,
     )
-    return left_out, simulated.result()
+    return left_out, simulated.result(), *of_all
 
 
 def _score_copies(

@@ -1,8 +1,6 @@
-"""The order of the pictures in a training, its random generators, and batches prepared ahead."""
+"""The order of the pictures in a training, and its random generators."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +9,6 @@ ORDER: Final = 3
 """Purpose of the generator that shuffles the pictures; methods take other numbers for theirs."""
 
 Indices = npt.NDArray[np.int64]
-
-BatchT = TypeVar("BatchT")
 
 
 def make_generator(seed: int, purpose: int, *at: int) -> np.random.Generator:
@@ -30,15 +26,3 @@ def order_pictures(count: int, *, size: int, limit: int, seed: int, epoch: int) 
     shuffled = make_generator(seed, ORDER, epoch).permutation(count)
     parts = [shuffled[start : start + size] for start in range(0, count, size)]
     return parts[: limit // size + 1]
-
-
-def prepare_ahead(
-    make_batch: Callable[[Indices], BatchT], steps: Sequence[Indices]
-) -> Iterator[BatchT]:
-    """Yields one batch per step. It is made in another thread while the step before it runs."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(make_batch, steps[0])
-        for following in steps[1:]:
-            batch, coming = coming.result(), pool.submit(make_batch, following)
-            yield batch
-        yield coming.result()

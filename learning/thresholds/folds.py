@@ -1,9 +1,7 @@
 """Scores normal pictures, each by a model that was fitted without it."""
 
 import dataclasses
-from collections import deque
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +10,7 @@ import numpy.typing as npt
 
 from inspector.core.arrays import Mask
 from inspector.core.errors import ConfigError
+from learning.ahead import compute_ahead
 from learning.graph.maps import MapCanvas
 from learning.methods.base import Embeddings, Maps, Method, Scorer
 
@@ -29,6 +28,9 @@ single picture that it was not fitted on."""
 Indices = npt.NDArray[np.int64]
 CountScored = Callable[[int], None]
 """Called with the number of pictures that were scored since the last call."""
+
+ALL: Final = np.empty(0, np.int64)
+"""A part that leaves out no picture. Its model is fitted on all."""
 
 Expand = Callable[[Embeddings, Indices], Embeddings]
 """Adds copies of pictures to their embeddings before a model is fitted."""
@@ -135,8 +137,8 @@ def score_left_out(
     visit: Callable[[Indices, Any], None] = lambda part, model: None,
     expand: Expand = lambda embeddings, pictures: embeddings,
 ) -> LeftOut:
-    """Scores each part by a model of all the others. visit: is called with each part and its
-    model. expand: see Expand."""
+    """Scores each part by a model of all the others. parts: may contain ALL. visit: is called with
+    each part and its model. expand: see Expand."""
     figures = np.empty((3, sum(map(len, parts))), np.float32)
 
     def score(part: Indices, model: Any) -> None:
@@ -146,7 +148,7 @@ def score_left_out(
 
     for_each_fold(method, embeddings, parts, seed, score, expand)
     scores, peaks, levels = figures
-    return LeftOut(scores, peaks, levels, len(parts), ordered=ordered)
+    return LeftOut(scores, peaks, levels, sum(part is not ALL for part in parts), ordered=ordered)
 
 
 def for_each_fold(
@@ -157,7 +159,8 @@ def for_each_fold(
     use: Callable[[Indices, Any], None],
     expand: Expand = lambda embeddings, pictures: embeddings,
 ) -> None:
-    """Calls `use` with each part and the model that was fitted without it. expand: see Expand.
+    """Calls `use` with each part and the model that was fitted without it. parts: may contain ALL.
+    expand: see Expand.
 
     The next model is fitted on another thread meanwhile. At most two models are in memory.
     """
@@ -165,15 +168,12 @@ def for_each_fold(
 
     def fit(part: Indices) -> Any:
         others = np.setdiff1d(pictures, part)
-        return method.fit(expand(take_rows(embeddings, others), others), seed)
+        rows = embeddings if part is ALL else take_rows(embeddings, others)
+        return method.fit(expand(rows, others), seed)
 
-    with ThreadPoolExecutor(1, "fit") as fitter:
-        models = deque([fitter.submit(fit, parts[0])])
-        for number, part in enumerate(parts):
-            model = models.popleft().result()
-            models.extend(fitter.submit(fit, part) for part in parts[number + 1 : number + 2])
-            use(part, model)
-            del model
+    for part, model in compute_ahead(fit, parts, "fit"):
+        use(part, model)
+        del model
 
 
 def take_rows(embeddings: Embeddings, which: Indices | Mask) -> Embeddings:

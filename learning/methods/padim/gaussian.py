@@ -3,7 +3,9 @@
 PaDiM (arXiv 2011.08785), section 3.2: mean, covariance over N - 1, plus epsilon on its diagonal.
 """
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
@@ -15,6 +17,9 @@ from learning.graph.gaussian_cells import Gaussians, Joining
 CHUNK_BYTES: Final = 4_000_000
 """Of float64 vectors and matrices of the positions in memory; temporary arrays need three times as
 much more. With larger chunks, which leave the cache of the CPU, a fit took twice as long."""
+
+THREADS: Final = 2
+"""Threads that work on chunks. More of them would need more memory than a fit should have."""
 
 NormalFeatures = dict[str, npt.NDArray[np.float32]]
 """layer -> (h, w, N, c): the chosen channels of the normal pictures, by position."""
@@ -65,11 +70,18 @@ def gaussians(
     means = np.empty((positions, dims), np.float32)
     matrices = np.empty((positions, rows, dims), dtype)
     factor = _complement if low_rank else _whitening
-    with np.errstate(over="ignore"):
-        for at, vectors in _chunks(normals, joining):
-            mean = vectors.mean(axis=1, keepdims=True)
-            means[at] = mean[:, 0]
+
+    def fit(at: slice) -> None:
+        vectors = _vectors(normals, joining, at)
+        mean = vectors.mean(axis=1, keepdims=True)
+        means[at] = mean[:, 0]
+        with np.errstate(over="ignore"):
             matrices[at] = factor(vectors - mean, epsilon)
+
+    step = max(1, CHUNK_BYTES // (8 * dims * (pictures + dims)))
+    chunks = [slice(start, min(start + step, positions)) for start in range(0, positions, step)]
+    with ThreadPoolExecutor(THREADS, "gaussians") as pool:
+        deque(pool.map(fit, chunks), maxlen=0)  # it raises their errors
     if not np.isfinite(matrices).all():
         raise DataError(
             f"epsilon {epsilon:g} is too small for {dtype} matrices: use a larger epsilon or "
@@ -78,20 +90,14 @@ def gaussians(
     return Gaussians(means, matrices, epsilon if low_rank else None)
 
 
-def _chunks(normals: NormalFeatures, joining: Joining) -> Iterator[tuple[slice, Float]]:
-    """Positions p and their vectors (p, N, d)."""
-    width = joining.grid_hw[1]
-    positions = joining.grid_hw[0] * width
-    pictures = next(iter(normals.values())).shape[2]
-    dims = joining.dims
-    step = max(1, CHUNK_BYTES // (8 * dims * (pictures + dims)))
-    for start in range(0, positions, step):
-        at = np.arange(start, min(start + step, positions))
-        parts = []
-        for layer, values in normals.items():
-            rows, columns = joining.sources(layer)
-            parts.append(values[rows[at // width], columns[at % width]])
-        yield slice(start, start + len(at)), np.concatenate(parts, axis=2, dtype=np.float64)
+def _vectors(normals: NormalFeatures, joining: Joining, at: slice) -> Float:
+    """(p, N, d) of the positions."""
+    rows_at, columns_at = np.divmod(np.arange(at.start, at.stop), joining.grid_hw[1])
+    parts = []
+    for layer, values in normals.items():
+        rows, columns = joining.sources(layer)
+        parts.append(values[rows[rows_at], columns[columns_at]])
+    return np.concatenate(parts, axis=2, dtype=np.float64)
 
 
 def _whitening(deviations: Float, epsilon: float) -> Float:

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from learning.thresholds.folds import for_each_fold
+from learning.thresholds.folds import ALL, for_each_fold
 
 PARTS = [np.array([0, 3]), np.array([1]), np.array([2, 4])]
 PICTURES = {"layer": np.arange(5, dtype=np.float32)}
@@ -33,6 +33,14 @@ def test_each_part_gets_the_model_of_all_others_in_order():
     assert [part.tolist() for part, _ in seen] == [[0, 3], [1], [2, 4]]
     assert [model for _, model in seen] == [[1, 2, 4], [0, 2, 3, 4], [0, 1, 3]]
     assert all(name.startswith("fit") for name in method.threads)
+
+
+def test_the_part_all_gets_the_model_of_all_pictures():
+    method, seen = Remembering(), []
+    for_each_fold(
+        method, PICTURES, [*PARTS, ALL], 0, lambda part, model: seen.append((part, model))
+    )
+    assert seen[-1] == (ALL, [0, 1, 2, 3, 4])
 
 
 def test_at_most_one_model_is_fitted_in_advance():

@@ -7,12 +7,13 @@ from typing import Final
 import numpy as np
 
 from inspector.core.arrays import Image, Mask
+from learning.ahead import compute_ahead
 from learning.defect_scores import draw_defect
 from learning.graph.pixels import blank_outside
 from learning.methods.autoencoder.options import AutoencoderOptions
 from learning.methods.autoencoder.training.augment import augment
 from learning.simulation.plans import plan_defects
-from learning.training_order import Indices, make_generator, order_pictures, prepare_ahead
+from learning.training_order import Indices, make_generator, order_pictures
 
 CHANGES, DEFECTS = 1, 2
 """Purposes of generators, see learning.training_order."""
@@ -59,7 +60,7 @@ class PictureSet:
             shown, target = (np.stack(part) for part in zip(*pairs, strict=True))
             return Batch(shown, target)
 
-        return prepare_ahead(make_batch, steps)
+        return (batch for _, batch in compute_ahead(make_batch, steps, "batches"))
 
     def _pair(self, epoch: int, index: int) -> tuple[Image, Image]:
         seed = self.options.seed

@@ -7,9 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.core.arrays import Image, Mask
+from learning.ahead import compute_ahead
 from learning.backbones.features import FeatureExtractor
 from learning.methods.glass.training.las import Synthesis
-from learning.training_order import Indices, make_generator, prepare_ahead
+from learning.training_order import Indices, make_generator
 
 DEFECTS, NOISE = 1, 2
 """Purposes of generators, see learning.training_order."""
@@ -57,4 +58,4 @@ def batches(
         cells = np.stack([defect.mask.cells for defect in defects])
         return Batch(pictures, pixels, cells, tuple(extractor.extract(pixels).values()))
 
-    return prepare_ahead(make_batch, steps)
+    return (batch for _, batch in compute_ahead(make_batch, steps, "batches"))
