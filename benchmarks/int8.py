@@ -95,10 +95,10 @@ class Row:
     emulated: float | None
 
 
-def measure(data: ClassData, method: str, folder: Path, *, emulate: bool) -> Row:
+def measure(data: ClassData, method: str, folder: Path, *, seed: int, emulate: bool) -> Row:
     """Raises ParityError if the conversion is refused."""
     engine, copy = folder / "float32.onnx", folder / "int8.onnx"
-    done = make_engines(data, method, engine, copy)
+    done = make_engines(data, method, engine, copy, seed)
     results = [
         evaluate_class(path, data, Settings(threads=1, resamples=0)) for path in (engine, copy)
     ]
@@ -125,13 +125,15 @@ def measure(data: ClassData, method: str, folder: Path, *, emulate: bool) -> Row
     )
 
 
-def make_engines(data: ClassData, method: str, engine: Path, copy: Path) -> Int8Conversion:
+def make_engines(
+    data: ClassData, method: str, engine: Path, copy: Path, seed: int
+) -> Int8Conversion:
     """Fits the float32 engine and converts it."""
     files = [each.path for each in data.normals()]
     normals = from_pictures(data.name, [(each.name, each.path) for each in data.normals()])
     made = make_method(method, {})
     options = FitOptions(
-        data.name, made, made.find_backbone(None), threads=1, simulated=0, checked=3
+        data.name, made, made.find_backbone(None), seed=seed, threads=1, simulated=0, checked=3
     )
     fit_engine(normals, options, engine, lambda *_: None)
 
@@ -208,6 +210,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of class folders")
     parser.add_argument("--sets", nargs="+", default=list(SETS))
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
+    parser.add_argument("--seed", type=int, default=0, help="of the fits (default: 0)")
     parser.add_argument("--emulate", action="store_true")
     arguments = parser.parse_args(argv)
     rows, refused = [], []
@@ -216,7 +219,13 @@ def main(argv: list[str] | None = None) -> int:
         for method in arguments.methods:
             with tempfile.TemporaryDirectory() as place:
                 try:
-                    row = measure(data, method, Path(place), emulate=arguments.emulate)
+                    row = measure(
+                        data,
+                        method,
+                        Path(place),
+                        seed=arguments.seed,
+                        emulate=arguments.emulate,
+                    )
                 except ParityError as exc:
                     refused.append(f"{method} {name}: {exc}")
                     print(refused[-1], flush=True)

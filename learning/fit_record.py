@@ -19,6 +19,7 @@ from inspector.core.files import write_whole
 from inspector.core.schema import build, shown
 from learning.job import EngineJob
 from learning.normals import Normals
+from learning.options import read_options
 from learning.scoring import ScoredModel
 from learning.stored_pictures import hash_pixels
 from learning.thresholds.folds import COPIES
@@ -159,7 +160,7 @@ def make_fit_record(spec: EngineSpec, job: EngineJob, scored: ScoredModel) -> Fi
             layers=spec.layers,
             resize=spec.resize,
             method=spec.method,
-            options=dataclasses.asdict(options.method),  # type: ignore[call-overload]
+            options=read_options(options.method),
             roi=spec.roi,
         ),
         pictures=tuple(_pictures(scored, normals, options.suspects == DROP)),

@@ -40,6 +40,11 @@ def option_fields(owner: type) -> tuple["dataclasses.Field[Any]", ...]:
     return tuple(field for field in dataclasses.fields(owner) if "parse" in field.metadata)
 
 
+def read_options(owner: object) -> dict[str, Any]:
+    """Option of a dataclass -> its value."""
+    return {field.name: getattr(owner, field.name) for field in option_fields(type(owner))}
+
+
 def parse_options(owner: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """Parses the values that are text, as the command line does. Other values, and names that are
     no options of `owner`, are not changed. Raises ConfigError."""

@@ -145,7 +145,7 @@ def _fit_int8(options: FitOptions, normals: Normals, out: Path, progress: Progre
     quantisation = quantise_backbone(
         options.backbone, layers, seen, backbone, seed=options.seed, threads=options.threads
     )
-    method = options.method.in_int8()
+    method = options.method.in_int8(options.backbone)
     options = dataclasses.replace(options, backbone=backbone, method=method, teachable=False)
     fit_engine(normals, options, out, progress)
     return quantisation

@@ -89,6 +89,7 @@ def make_basis(pool: Array, reduction: str, dims: int, seed: int) -> Array | Non
 
 def build(
     pool: Array,
+    seen: Array,
     keep: int,
     seed: int,
     *,
@@ -97,12 +98,13 @@ def build(
     pictures: int,
     basis: Array | None = None,
 ) -> PatchCoreModel:
-    """pool: (candidates, D), of which `keep` rows become the bank."""
+    """pool: (candidates, D), of which `keep` rows become the bank. seen: the same shape, by which
+    they are chosen."""
     bank, covering = pool, 0.0
     length = pool.shape[1] if basis is None else basis.shape[1]
     projected = keep < len(pool) and length >= 2 * PROJECTION
     if keep < len(pool):
-        seen = pool if basis is None else (pool - pool.mean(axis=0)) @ basis
+        seen = seen if basis is None else (seen - seen.mean(axis=0)) @ basis
         seen = coreset.project(seen, PROJECTION, seed) if projected else seen
         chosen, squared = coreset.greedy(seen, keep)
         bank, covering = pool[chosen], squared**0.5

@@ -7,7 +7,8 @@ length, squared distance, and the largest one as image score. Nothing is trained
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -42,7 +43,7 @@ from learning.methods.patchcore.options import (
     upsampling_name,
     variant_name,
 )
-from learning.options import option, whole_number
+from learning.options import option, read_options, whole_number
 
 NEIGHBOURS: Final = 9
 """Default number of rows around the nearest one that variant paper reweights by."""
@@ -123,7 +124,7 @@ class PatchCore(Method[PatchCoreModel]):
     layers: tuple[str, ...] | None = field(default=None, metadata=LAYERS)
 
     def __post_init__(self) -> None:
-        check_settings(asdict(self))
+        check_settings(read_options(self))
 
     @property
     def _official(self) -> bool:
@@ -148,6 +149,12 @@ class PatchCore(Method[PatchCoreModel]):
         return dict(zip(features, embedding.convolve(list(features.values())), strict=True))
 
     def fit(self, embeddings: Embeddings, seed: int) -> PatchCoreModel:
+        return self.fit_chosen(embeddings, embeddings, seed)
+
+    def fit_chosen(
+        self, embeddings: Embeddings, chosen_by: Embeddings, seed: int
+    ) -> PatchCoreModel:
+        """chosen_by: embeddings of the same pictures, by which the rows of the bank are chosen."""
         first = next(iter(embeddings.values()))
         pictures, count = len(first), len(first) * first.shape[2] * first.shape[3]
         keep = coreset.rows_to_keep(count, self.coreset, self.most_rows)
@@ -156,16 +163,20 @@ class PatchCore(Method[PatchCoreModel]):
         drawn = np.arange(count)
         if keep < count:
             drawn = coreset.draw(count, max(CANDIDATES, 2 * keep), seed)
-        pool = patchcore_bank.patches(self._joining(embeddings), embeddings, drawn)
+        joining = self._joining(embeddings)
+        pool = seen = patchcore_bank.patches(joining, embeddings, drawn)
+        if chosen_by is not embeddings:
+            seen = patchcore_bank.patches(joining, chosen_by, drawn)
         grids = {name: (layer.shape[2], layer.shape[3]) for name, layer in embeddings.items()}
         return patchcore_bank.build(
             pool,
+            seen,
             keep,
             seed,
             precision=self.precision,
             grids=grids,
             pictures=pictures,
-            basis=patchcore_bank.make_basis(pool, self.reduction, self.dims or 0, seed),
+            basis=patchcore_bank.make_basis(seen, self.reduction, self.dims or 0, seed),
         )
 
     def _refuse_if_too_large(self, rows: int, dims: int) -> None:
@@ -210,6 +221,11 @@ class PatchCore(Method[PatchCoreModel]):
             rows_at, columns_at = patchcore_bank.cells_under(shape, canvas.map_hw)
             enlarged = grids[:, rows_at][:, :, columns_at]
         return maps.anomaly_map_numpy({"all": enlarged}, canvas), scores
+
+    def in_int8(self, backbone: Path) -> "PatchCore":
+        from learning.methods.patchcore.int8 import Int8PatchCore  # it is made from this class
+
+        return Int8PatchCore(**read_options(self), float32=backbone)
 
     def head(
         self, model: PatchCoreModel, features: Mapping[str, Var], canvas: MapCanvas
@@ -258,7 +274,7 @@ class PatchCore(Method[PatchCoreModel]):
         )
 
     def describe(self, model: PatchCoreModel) -> dict[str, Any]:
-        settings = asdict(self)
+        settings = read_options(self)
         settings.pop("layers")
         around = self._neighbours(len(model.bank))
         table = len(model.bank) * around * 4 if around > 1 else 0

@@ -236,8 +236,10 @@ def test_most_rows_limits_the_share():
 def test_long_patches_are_thinned_by_their_projection():
     random = np.random.default_rng(0)
     pool = random.normal(0, 1, (300, 2 * patchcore_bank.PROJECTION)).astype(np.float32)
-    long = patchcore_bank.build(pool, 20, 0, precision="float32", grids={}, pictures=1)
-    short = patchcore_bank.build(pool[:, 1:], 20, 0, precision="float32", grids={}, pictures=1)
+    long = patchcore_bank.build(pool, pool, 20, 0, precision="float32", grids={}, pictures=1)
+    short = patchcore_bank.build(
+        pool[:, 1:], pool[:, 1:], 20, 0, precision="float32", grids={}, pictures=1
+    )
     assert long.projected
     assert not short.projected
     rows = long.rows() + long.centre
