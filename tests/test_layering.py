@@ -282,7 +282,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "inspector/teaching": ({CORE, TOP, MODULE_PROCESS, "inspector.teaching"}, set()),
     # Fitting, evaluating, studying and inspecting run their jobs with it.
     "inspector/fleet": ({CORE, MODULE_PROCESS, FLEET}, {"ray"}),
-    "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"numpy"}),
+    "inspector/pipeline": ({CORE, "inspector.pipeline"}, {"cv2", "numpy"}),
     "inspector/connections": ({CORE, "inspector.connections"}, {"asyncua", "paho", "pymodbus"}),
     "inspector/machine": (
         {CORE, "inspector.connections", "inspector.machine"},

@@ -1,9 +1,12 @@
 """Tests of outputs that are written in the background, after verdict and log."""
 
+import os
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from output_parts import FlatPicture
@@ -27,6 +30,7 @@ from inspector.core.geometry import Affine
 from inspector.core.protocols import Picture
 from inspector.core.stage_items import EngineOutput
 from inspector.core.types import Frame, Inspection
+from inspector.pipeline import background
 from inspector.pipeline.background import PLACES, BackgroundSink
 from inspector.pipeline.runner import Pipeline
 from inspector.pipeline.stages import Output
@@ -186,6 +190,27 @@ def test_an_abort_leaves_out_the_frames_that_wait() -> None:
     pipeline.finish()
     assert video.frame_ids == [0]
     assert pipeline.background.left_out == 2
+
+
+class Priority(ListSink):
+    """Remembers the priority of the thread that writes, and the threads of OpenCV."""
+
+    def write(self, inspection: Inspection, picture: Picture) -> None:
+        super().write(inspection, picture)
+        self.niceness = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        self.opencv = cv2.getNumThreads()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a priority is that of the process")
+def test_the_inspection_goes_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = cv2.getNumThreads()
+    monkeypatch.setattr(background, "usable_cores", lambda: 2)
+    video = Priority()
+    run(make_pipeline(ListSource([frame(0)], live=True), [Output(BackgroundSink(video))]))
+    assert video.niceness == 19
+    assert video.opencv == 1
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == os.nice(0)
+    cv2.setNumThreads(before)
 
 
 class HashedVideo(ListSink):
