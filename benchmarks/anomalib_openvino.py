@@ -19,19 +19,13 @@ from inspector.core.arrays import Image, Map
 
 
 class AnomalibEngine(PlainEngine):
-    """The engine in the form that the inferencer takes. out: .xml file of this form."""
+    """The engine in the form that the inferencer takes. out: file of this form."""
 
     def __init__(self, path: str, out: Path) -> None:
-        import openvino
         from anomalib.deploy import OpenVINOInferencer
 
         self.spec, model = read_engine(Path(path))
-        content = wrap(model, self.spec).SerializeToString()
-        converted = openvino.Core().read_model(content)
-        # The inferencer takes the first of several names.
-        converted.output("anomaly_map").set_names({"anomaly_map"})
-        converted.output("score").set_names({"pred_score"})
-        openvino.save_model(converted, out, compress_to_fp16=False)
+        onnx.save(wrap(model, self.spec), out)
         with contextlib.chdir(out.parent):  # it makes a folder for its cache
             self._inferencer = OpenVINOInferencer(out.name, device="CPU")
 
@@ -41,8 +35,8 @@ class AnomalibEngine(PlainEngine):
 
 
 def wrap(model: onnx.ModelProto, spec: EngineSpec) -> onnx.ModelProto:
-    """The graph with the input of an export of anomalib, (1, 3, H, W) float32 RGB from 0 to 1.
-    It changes the model."""
+    """The graph with the input and the outputs of an export of anomalib: (1, 3, H, W) float32 RGB
+    from 0 to 1 -> anomaly_map and pred_score. It changes the model."""
     graph = model.graph
     levels = helper.make_tensor("levels", TensorProto.FLOAT, [], [255.0])
     before = [
@@ -51,16 +45,27 @@ def wrap(model: onnx.ModelProto, spec: EngineSpec) -> onnx.ModelProto:
         helper.make_node("Cast", ["rounded"], ["bytes"], to=TensorProto.UINT8),
         helper.make_node("Transpose", ["bytes"], ["pixels"], perm=[0, 2, 3, 1]),
     ]
-    nodes = [*before, *graph.node]
+    # OpenVINO gives the outputs of other operators several names, and the inferencer takes any.
+    # No value is negative, so this one changes nothing.
+    after = [
+        helper.make_node("Relu", ["found_map"], ["anomaly_map"]),
+        helper.make_node("Relu", ["score"], ["pred_score"]),
+    ]
+    for node in graph.node:
+        node.output[:] = ["found_map" if name == "anomaly_map" else name for name in node.output]
+    nodes = [*before, *graph.node, *after]
     del graph.node[:], graph.input[:]
     graph.node.extend(nodes)
     graph.initializer.append(levels)
     shape = [1, 3, *spec.resize.input_hw]
     graph.input.append(helper.make_tensor_value_info("image", TensorProto.FLOAT, shape))
+    for output in graph.output:
+        if output.name == "score":
+            output.name = "pred_score"
     return model
 
 
 if __name__ == "__main__":
     clip, engine, out = sys.argv[1:4]
-    wrapped = AnomalibEngine(engine, Path(out).with_suffix(".xml"))
+    wrapped = AnomalibEngine(engine, Path(out).with_suffix(".onnx"))
     print(json.dumps(run(clip, wrapped, out)))

@@ -17,7 +17,7 @@ def test_the_wrapped_engine_gives_the_same_map_and_score(engine_file: Path) -> N
     plain = ort.InferenceSession(str(engine_file)).run(None, {"pixels": pixels[np.newaxis]})
     image = (pixels.astype(np.float32) / 255).transpose(2, 0, 1)[np.newaxis]
     session = ort.InferenceSession(wrap(model, spec).SerializeToString())
-    wrapped = session.run(["anomaly_map", "score"], {"image": image})
+    wrapped = session.run(["anomaly_map", "pred_score"], {"image": image})
     assert np.array_equal(plain[0], wrapped[0])
     assert np.array_equal(plain[1], wrapped[1])
 

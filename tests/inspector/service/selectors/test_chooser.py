@@ -135,9 +135,9 @@ def test_only_the_newest_value_waits_for_a_busy_line(line: RecipeLine) -> None:
 
 
 def test_a_store_that_fails_is_the_answer(line: RecipeLine) -> None:
+    line.close()  # its thread would fail too
     with line.store.transaction() as db:
         db.execute("ALTER TABLE requests RENAME TO gone")
-    line.close()
     receiver = Receiver(line.store)
     receiver.chooser.see_command("1")
     assert not receiver.wait(1)[0].done
