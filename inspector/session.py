@@ -11,6 +11,7 @@ from inspector.build_runs import NO_OBSERVERS, build_runs
 from inspector.config import Config
 from inspector.console import ProgressBar
 from inspector.core.errors import InspectorError, SinkError
+from inspector.core.memory import freeze_objects
 from inspector.core.trace import UNTRACED, TraceFields
 from inspector.core.types import SINGLE
 from inspector.early_signals import EarlySignals
@@ -138,6 +139,8 @@ class Session:
 
     def start(self) -> None:
         """Begins to capture. No source captures before all engines are open."""
+        if any(run.info.source.live for run in self.runs):
+            freeze_objects()
         for run in self.runs:
             run.pipeline.start()
 

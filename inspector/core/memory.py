@@ -1,4 +1,4 @@
-"""The memory of this process: its peak, its heaps and what they hold unused, and its collector."""
+"""The memory of this process: peak, heaps, what they hold unused, and old objects."""
 
 import ctypes
 import gc
@@ -49,8 +49,8 @@ def return_memory() -> None:
 
 
 def freeze_objects() -> None:
-    """Takes the objects that exist now from the garbage collector of Python, until this is called
-    again. From time to time it would look at all of them, and every thread would wait for 60 ms."""
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
+    """Hides the objects that exist now from the garbage collector of Python. Otherwise it checks
+    all of them from time to time, and all threads wait for 60 ms. Most of them belong to modules.
+    A second call does nothing, because hidden objects that refer to each other are never freed."""
+    if not gc.get_freeze_count():
+        gc.freeze()

@@ -125,8 +125,8 @@ class Background:
             self._warn(self._waiting.dropped)
 
     def run(self, watchdog: Watchdog) -> None:
-        """Writes until close() or abort(). Changes the switch interval of the process, and the
-        threads of OpenCV."""
+        """Writes until close() or abort(). Changes the switch interval and the number of threads of
+        OpenCV in the whole process."""
         sys.setswitchinterval(SWITCH_S)
         lower_priority()
         limit_opencv()
@@ -178,8 +178,8 @@ def wait_for_pause(watchdog: Watchdog) -> None:
 
 
 def limit_opencv() -> None:
-    """Leaves half of the cores to the inspection. The threads of OpenCV have the usual priority,
-    also while they draw for this thread."""
+    """Limits OpenCV to half of the cores, in the whole process: its threads draw with the usual
+    priority, also for a thread of low priority."""
     cv2.setNumThreads(min(cv2.getNumThreads(), max(1, usable_cores() // 2)))
 
 

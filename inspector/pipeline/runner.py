@@ -9,7 +9,6 @@ from loguru import logger
 from inspector.core.channel import Channel
 from inspector.core.clock import ms_since, now_ns
 from inspector.core.errors import InspectorError, StageError
-from inspector.core.memory import freeze_objects
 from inspector.core.protocols import CountsMissing, EventStage, Source
 from inspector.core.types import RunInfo
 from inspector.pipeline.announcer import LATE_STAGE, Announcer
@@ -88,7 +87,7 @@ class Pipeline:
         self._stopped_ns: int | None = None
         self._aborted_ns: int | None = None
         work = (self._capture, self._preprocess, self._infer, self._measure, self._output)
-        targets = dict[str, Callable[[], None]](zip(STAGES, work, strict=True))
+        targets: dict[str, Callable[[], None]] = dict(zip(STAGES, work, strict=True))
         if deadline_s is not None:
             targets[LATE_STAGE] = self._announcer.run
         if self.background.is_used:
@@ -130,8 +129,6 @@ class Pipeline:
             self.open()
         if not self.reporting:
             return
-        if self._live:
-            freeze_objects()
         self.stats.mark_start()
         for name, thread in reversed(self._threads.items()):
             if name not in ("infer", "output"):

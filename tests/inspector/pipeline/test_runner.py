@@ -1,9 +1,7 @@
 """Tests of a run without failures, and of stop, abort and pause."""
 
-import gc
 import threading
 import time
-import weakref
 
 import numpy as np
 import pytest
@@ -32,29 +30,6 @@ def test_a_file_loses_nothing_and_keeps_its_order() -> None:
     assert pipeline.stats.dropped == 0
     assert sink.closed == 1
     assert not stage_threads()
-
-
-class Ring:
-    """Refers to itself, so only the garbage collector frees it."""
-
-    def __init__(self) -> None:
-        self.ring = self
-
-
-def test_old_objects_do_not_delay_a_live_source_and_are_freed_by_the_next_one() -> None:
-    gc.unfreeze()
-    ring = Ring()
-    gone = weakref.ref(ring)
-    run(make_pipeline(ListSource([frame(0)]), [ListSink()]))
-    assert not gc.get_freeze_count()  # a file
-    run(make_pipeline(ListSource([frame(0)], live=True), [ListSink()]))
-    assert gc.get_freeze_count() > 1000
-    del ring
-    gc.collect()
-    assert gone() is not None
-    run(make_pipeline(ListSource([frame(0)], live=True), [ListSink()]))
-    assert gone() is None
-    gc.unfreeze()
 
 
 def test_a_live_source_drops_the_oldest_and_counts_it() -> None:
