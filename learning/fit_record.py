@@ -18,6 +18,7 @@ from inspector.core.errors import EngineError, SpecError
 from inspector.core.files import write_whole
 from inspector.core.schema import build, shown
 from learning.job import EngineJob
+from learning.methods.base import Method, Scorer
 from learning.normals import Normals
 from learning.options import read_options
 from learning.scoring import ScoredModel
@@ -160,7 +161,7 @@ def make_fit_record(spec: EngineSpec, job: EngineJob, scored: ScoredModel) -> Fi
             layers=spec.layers,
             resize=spec.resize,
             method=spec.method,
-            options=read_options(options.method),
+            options=_options(options.method),
             roi=spec.roi,
         ),
         pictures=tuple(_pictures(scored, normals, options.suspects == DROP)),
@@ -176,6 +177,13 @@ def make_fit_record(spec: EngineSpec, job: EngineJob, scored: ScoredModel) -> Fi
         versions=dict(spec.versions),
         created_utc=spec.created_utc,
     )
+
+
+def _options(method: Scorer[Any]) -> dict[str, Any]:
+    """Those of a method that is fitted have metadata; the others have their fields."""
+    if isinstance(method, Method):
+        return read_options(method)
+    return dataclasses.asdict(method)  # type: ignore[call-overload]
 
 
 def _pictures(scored: ScoredModel, normals: Normals, dropped: bool) -> Iterator[FitPicture]:

@@ -64,6 +64,7 @@ def fit_and_score(
     suspects = warn_of_suspects(left_out, normals.names, options)
     names = tuple(normals.names[index] for index in suspects)
     if len(suspects) and options.suspects == DROP:
+        del model  # it was fitted on the suspects too
         others = np.setdiff1d(np.arange(len(held_out)), suspects)
         normals, embeddings = normals.take(others), folds.take_rows(embeddings, others)
 
@@ -165,12 +166,13 @@ def _score_folds(
     _warn_of_few(count)
     parts = folds.split_folds(count, ordered=ordered, seed=options.seed, folds=options.scheme.folds)
     simulated = DefectScorer(job, normals, parts)
-    of_all = []
+    model_of_all: Any = None
 
     def visit(part: Indices, model: Any) -> None:
+        nonlocal model_of_all
         simulated.score(part, model)
         if part is ALL:
-            of_all.append(model)
+            model_of_all = model
 
     left_out = folds.score_left_out(
         job.method,
@@ -183,7 +185,7 @@ def _score_folds(
         visit=visit,
         expand=expand,
     )
-    return left_out, simulated.result(), *of_all
+    return left_out, simulated.result(), model_of_all
 
 
 def _score_copies(

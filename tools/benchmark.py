@@ -24,7 +24,7 @@ from learning.downloads.public_sets import PUBLIC_SETS
 from learning.job import EngineResult
 from learning.methods.registry import fitted_methods, make_method, method_class
 from learning.normals import MAX_PICTURES
-from learning.options import option_fields
+from learning.options import option_fields, read_options
 from learning.thresholds.folds import Scheme
 from tools._argument_types import input_size, out_folder, seed, sigma
 from tools._cli import guarded
@@ -124,11 +124,10 @@ def _lines(
     result: DatasetResult,
 ) -> list[str]:
     method = make_method(arguments.method, options)
-    values = {field.name: getattr(method, field.name) for field in option_fields(type(method))}
     names = {each.name for each in data}
     known = {key: each.classes for key, each in PUBLIC_SETS.items() if names <= set(each.classes)}
     data_set = next(iter(known), None)
-    published = find_published(arguments.method, values, data_set)
+    published = find_published(arguments.method, read_options(method), data_set)
     return benchmark_lines(result, published, known.get(data_set or "", ()))
 
 

@@ -1,10 +1,15 @@
-"""Results are computed ahead of their use, in order, and never more than asked for."""
+"""Results are computed in order, one ahead of the one that is used."""
 
 import threading
+import weakref
 
 import pytest
 
 from learning.ahead import compute_ahead
+
+
+class Result:
+    """A result that tells when it is freed."""
 
 
 def test_the_results_come_in_order_from_another_thread():
@@ -12,14 +17,29 @@ def test_the_results_come_in_order_from_another_thread():
         assert threading.current_thread().name.startswith("square")
         return number**2
 
-    pairs = list(compute_ahead(compute, range(5), "square"))
-    assert pairs == [(0, 0), (1, 1), (2, 4), (3, 9), (4, 16)]
+    assert list(compute_ahead(compute, range(5), "square")) == [
+        (0, 0),
+        (1, 1),
+        (2, 4),
+        (3, 9),
+        (4, 16),
+    ]
 
 
-def test_one_result_is_computed_ahead():
-    begun = []
-    for item, _ in compute_ahead(begun.append, range(8), ""):
-        assert len(begun) <= item + 2
+def test_one_result_is_computed_while_another_is_used():
+    begun = [threading.Event() for _ in range(6)]
+    for item, _ in compute_ahead(lambda number: begun[number].set(), range(6), ""):
+        if item < 5:
+            assert begun[item + 1].wait(30)
+        assert not any(event.is_set() for event in begun[item + 2 :])
+
+
+def test_a_result_is_freed_when_the_next_one_is_used():
+    earlier = []
+    for _, result in compute_ahead(lambda _: Result(), range(4), ""):
+        assert all(each() is None for each in earlier)
+        earlier.append(weakref.ref(result))
+        del result
 
 
 def test_an_error_is_raised_where_its_result_would_come():

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from engine_parts import HW, fit_parts, part, parts
+from glass_parts import model
 from hostile_values import FEW, VALUES, list_places
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +30,7 @@ from learning.fit_record import (
     read_fit_record,
 )
 from learning.job import MakeOptions
+from learning.methods.glass.method import Glass
 from learning.methods.rad.method import Rad
 from learning.methods.registry import make_method
 from learning.normals import Normals
@@ -87,6 +89,15 @@ def test_options_region_and_rule_are_kept(tmp_path):
     assert record.features.roi == left
     assert (record.rule, record.rule_parameters) == ("mean_sigma", {"k": 2.5})
     assert (record.sigma, record.top_fraction, record.seed) == (2.0, None, 5)
+
+
+def test_a_method_that_is_not_fitted_records_its_settings(tmp_path):
+    options = MakeOptions("glass", Glass(), resolve(DEFAULT), threads=1, simulated=0)
+    make_engine(model(48, 32, HW), parts(8), options, tmp_path / "e.onnx", lambda *_: None)
+    assert record_of(tmp_path / "e.onnx").features.options == {
+        "layers": None,
+        "precision": "float32",
+    }
 
 
 def test_held_out_pictures_are_named_as_such_and_only_they_have_scores(tmp_path):

@@ -12,14 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from inspector.core.errors import DataError
+from inspector.core.threads import runtime_threads
 from learning.graph.gaussian_cells import Gaussians, Joining
 
 CHUNK_BYTES: Final = 4_000_000
-"""Of float64 vectors and matrices of the positions in memory; temporary arrays need three times as
-much more. With larger chunks, which leave the cache of the CPU, a fit took twice as long."""
+"""Of float64 vectors and matrices of the positions that a thread holds; temporary arrays need three
+times as much more. With larger chunks, which leave the cache of the CPU, a fit took twice as
+long."""
 
 THREADS: Final = 2
-"""Threads that work on chunks. More of them would need more memory than a fit should have."""
+"""Most threads that work on chunks. Another thread scores pictures meanwhile."""
 
 NormalFeatures = dict[str, npt.NDArray[np.float32]]
 """layer -> (h, w, N, c): the chosen channels of the normal pictures, by position."""
@@ -80,7 +82,8 @@ def gaussians(
 
     step = max(1, CHUNK_BYTES // (8 * dims * (pictures + dims)))
     chunks = [slice(start, min(start + step, positions)) for start in range(0, positions, step)]
-    with ThreadPoolExecutor(THREADS, "gaussians") as pool:
+    threads = min(THREADS, runtime_threads(0) or THREADS)
+    with ThreadPoolExecutor(threads, "gaussians") as pool:
         deque(pool.map(fit, chunks), maxlen=0)  # it raises their errors
     if not np.isfinite(matrices).all():
         raise DataError(

@@ -29,7 +29,8 @@ class PatchCoreModel:
     they are.
 
     grids: of the layers. candidates: how many of the rows took part in choosing the bank.
-    covering: largest distance of a candidate to the bank, of projected vectors if `projected`.
+    covering: largest distance of a candidate to the bank, of the vectors that the bank was chosen
+    by, projected if `projected`.
     """
 
     bank: npt.NDArray[np.floating]
@@ -89,7 +90,7 @@ def make_basis(pool: Array, reduction: str, dims: int, seed: int) -> Array | Non
 
 def build(
     pool: Array,
-    seen: Array,
+    guide: Array,
     keep: int,
     seed: int,
     *,
@@ -98,15 +99,17 @@ def build(
     pictures: int,
     basis: Array | None = None,
 ) -> PatchCoreModel:
-    """pool: (candidates, D), of which `keep` rows become the bank. seen: the same shape, by which
+    """pool: (candidates, D), of which `keep` rows become the bank. guide: the same shape, by which
     they are chosen."""
     bank, covering = pool, 0.0
     length = pool.shape[1] if basis is None else basis.shape[1]
     projected = keep < len(pool) and length >= 2 * PROJECTION
     if keep < len(pool):
-        seen = seen if basis is None else (seen - seen.mean(axis=0)) @ basis
-        seen = coreset.project(seen, PROJECTION, seed) if projected else seen
-        chosen, squared = coreset.greedy(seen, keep)
+        if basis is not None:
+            guide = (guide - guide.mean(axis=0)) @ basis
+        if projected:
+            guide = coreset.project(guide, PROJECTION, seed)
+        chosen, squared = coreset.greedy(guide, keep)
         bank, covering = pool[chosen], squared**0.5
     centre = bank.mean(axis=0)
     bank = bank - centre

@@ -164,19 +164,19 @@ class PatchCore(Method[PatchCoreModel]):
         if keep < count:
             drawn = coreset.draw(count, max(CANDIDATES, 2 * keep), seed)
         joining = self._joining(embeddings)
-        pool = seen = patchcore_bank.patches(joining, embeddings, drawn)
-        if chosen_by is not embeddings:
-            seen = patchcore_bank.patches(joining, chosen_by, drawn)
+        pool = patchcore_bank.patches(joining, embeddings, drawn)
+        other = chosen_by is not embeddings
+        guide = patchcore_bank.patches(joining, chosen_by, drawn) if other else pool
         grids = {name: (layer.shape[2], layer.shape[3]) for name, layer in embeddings.items()}
         return patchcore_bank.build(
             pool,
-            seen,
+            guide,
             keep,
             seed,
             precision=self.precision,
             grids=grids,
             pictures=pictures,
-            basis=patchcore_bank.make_basis(seen, self.reduction, self.dims or 0, seed),
+            basis=patchcore_bank.make_basis(guide, self.reduction, self.dims or 0, seed),
         )
 
     def _refuse_if_too_large(self, rows: int, dims: int) -> None:

@@ -12,7 +12,7 @@ from glass_parts import model
 from int8_parts import convert_parts, fit_teachable
 
 from engines.backends.onnx import OnnxEngine
-from engines.spec import CONVERTED_FROM
+from engines.spec import CONVERTED_FROM, Roi
 from engines.spec_fields import Quantisation
 from engines.spec_file import read_engine, read_spec, write_engine
 from inspector.config import RunEngineOptions
@@ -211,3 +211,18 @@ def test_lines_are_found_in_int8_too(tmp_path, without_rounding):
     before, spec = read_spec(source), read_spec(tmp_path / "int8.onnx")
     assert spec.parameters["lines"] == before.parameters["lines"]
     assert spec.image_threshold == before.image_threshold
+
+
+@pytest.mark.parametrize("lines", [False, True])
+def test_patchcore_keeps_the_choice_of_its_bank(tmp_path, lines):
+    left = Roi(HW, inspect=(((0.0, 0.0), (70.0, 0.0), (70.0, 64.0), (0.0, 64.0)),))
+    options = {"coreset": 0.1}
+    source = fit_teachable(tmp_path / "e.onnx", "patchcore", options=options, lines=lines, roi=left)
+    done = convert_parts(source, tmp_path / "int8.onnx")
+    before, spec = read_spec(source), done.spec
+    assert spec.layers == before.layers
+    assert set(spec.parameters) == {*before.parameters, CONVERTED_FROM}
+    for name in ("bank_rows", "bank_candidates", "covering_radius", "model_bytes"):
+        assert spec.parameters[name] == before.parameters[name]
+    assert [group.beyond for group in done.verdicts] == [0, 0, 0]
+    assert OnnxEngine(tmp_path / "int8.onnx", threads=1).infer(part(20, spot=True)[None])[1] > 1
