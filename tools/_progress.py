@@ -101,8 +101,10 @@ class Heartbeat:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         if self._is_outer:
-            self._thread.join()
-            Heartbeat._running.release()
+            try:
+                self._thread.join()
+            finally:  # also after Ctrl-C
+                Heartbeat._running.release()
 
     def _log(self) -> None:
         while not self._ended.wait(INTERVAL_S):
