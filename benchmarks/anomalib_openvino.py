@@ -1,6 +1,6 @@
 """Inspects a clip with anomalib's OpenVINO inferencer and the same engine and drawing as the loop.
 
-`make peers` installs anomalib in a separate environment (5.5 GB), and benchmarks.pipeline then runs
+`make peers` installs anomalib in a separate environment (6.7 GB), and benchmarks.pipeline then runs
 python -m benchmarks.anomalib_openvino CLIP ENGINE OUT there. It prints one JSON line.
 """
 
