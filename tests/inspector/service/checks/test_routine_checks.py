@@ -87,7 +87,7 @@ def test_a_missed_check_locks_the_release_until_it_is_acknowledged(tmp_path: Pat
 def test_parts_that_people_present_are_a_run_of_the_line(tmp_path: Path) -> None:
     options = {"name": "shift", "kind": "recipe", "parts": 3, "minutes": 5}
     sections = fail_everything(parts=BY_FRAME, fail_on_anomaly=True)
-    config = write_checked_line(tmp_path, options, source=LIVE | {"fps": 10}, **sections)
+    config = write_checked_line(tmp_path, options, source=LIVE | {"fps": 3}, **sections)
     with LineRig(config) as rig:
         rig.wait_for_frames()
         answer = rig.ask("check", name="shift")
@@ -173,7 +173,7 @@ def test_a_check_needs_a_running_line_and_a_known_name(tmp_path: Path) -> None:
 
 def test_challenge_parts_that_fail_pass_the_check_and_stay_apart(tmp_path: Path) -> None:
     options = {"name": "hourly", "kind": "part_id", "part_id": "*", "parts": 2, "every_h": 1}
-    sections = fail_everything(parts=BY_FRAME, source=LIVE | {"fps": 10})
+    sections = fail_everything(parts=BY_FRAME, source=LIVE | {"fps": 3})
     config = write_checked_line(tmp_path, options, **sections)
     with LineRig(config) as rig:
         (result,) = wait_for_results(rig, 1)
