@@ -183,9 +183,8 @@ class Method(Scorer[ModelT]):
         check_option_names(cls, options, f"method {cls.name}")
         return cls(**options)
 
-    def in_int8(self, backbone: Path) -> "Method[ModelT]":
-        """The method for an int8 engine. By default only the backbone is int8. backbone: its
-        float32 file."""
+    def in_int8(self) -> Self:
+        """The method for an int8 engine. By default only the backbone is int8."""
         return self
 
     @abstractmethod

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from inspector.core.errors import ConfigError
@@ -19,12 +20,14 @@ class MethodEntry:
 
     fitting: a Method (learning.methods.base), if the method is fitted from normal pictures alone.
     training: a Trainer (learning.training), if networks are trained for it. importing: an Importer
-    (learning.importing), if checkpoints of other programs can be imported.
+    (learning.importing), if checkpoints of other programs can be imported. int8: a Method with the
+    class method `of`, if int8 engines need more than Method.in_int8.
     """
 
     fitting: str | None = None
     training: str | None = None
     importing: str | None = None
+    int8: str | None = None
 
 
 METHODS: Final[dict[str, MethodEntry]] = {
@@ -32,7 +35,10 @@ METHODS: Final[dict[str, MethodEntry]] = {
         fitting="learning.methods.rad.method:Rad",
         importing="learning.methods.rad.importing:RadImporter",
     ),
-    "patchcore": MethodEntry(fitting="learning.methods.patchcore.method:PatchCore"),
+    "patchcore": MethodEntry(
+        fitting="learning.methods.patchcore.method:PatchCore",
+        int8="learning.methods.patchcore.int8:Int8PatchCore",
+    ),
     "padim": MethodEntry(fitting="learning.methods.padim.method:Padim"),
     "whitened": MethodEntry(fitting="learning.methods.whitened.method:Whitened"),
     "ensemble": MethodEntry(fitting="learning.methods.ensemble.method:Ensemble"),
@@ -84,6 +90,15 @@ def make_method(name: str, options: Mapping[str, Any]) -> "Method[Any]":
     """A method that is fitted, with these options. Raises ConfigError for an unknown method or
     option."""
     return method_class(name).from_options(options)
+
+
+def int8_method(method: "Method[Any]", backbone: Path) -> "Method[Any]":
+    """The method for an int8 engine. backbone: the float32 file."""
+    entry = METHODS[method.name].int8
+    if entry is None:
+        return method.in_int8()
+    made: Method[Any] = load_entry(entry).of(method, backbone)
+    return made
 
 
 def _names(way: str) -> tuple[str, ...]:

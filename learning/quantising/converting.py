@@ -31,7 +31,7 @@ from learning.fitting import fit_engine
 from learning.graph.pixels import blank_outside
 from learning.job import FitOptions, Progress, inspected_pixels
 from learning.methods.feature_source import BackboneSource
-from learning.methods.registry import fitted_methods
+from learning.methods.registry import fitted_methods, int8_method
 from learning.normals import Normals
 from learning.quantising.backbone import quantise_backbone
 from learning.quantising.verdicts import BAND, Values, Verdicts, compare_verdicts
@@ -145,7 +145,7 @@ def _fit_int8(options: FitOptions, normals: Normals, out: Path, progress: Progre
     quantisation = quantise_backbone(
         options.backbone, layers, seen, backbone, seed=options.seed, threads=options.threads
     )
-    method = options.method.in_int8(options.backbone)
+    method = int8_method(options.method, options.backbone)
     options = dataclasses.replace(options, backbone=backbone, method=method, teachable=False)
     fit_engine(normals, options, out, progress)
     return quantisation

@@ -7,7 +7,7 @@ these change the scores more than the rounding does.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from learning.methods.base import Embeddings, Maps, Scores
 from learning.methods.feature_source import ExtendedSource, FeatureSource, SourceRequest
 from learning.methods.patchcore.bank import PatchCoreModel
 from learning.methods.patchcore.method import PatchCore
+from learning.options import read_options
 
 FLOAT32: Final = "float32 "
 """Begins the names of the float32 features."""
@@ -49,6 +50,10 @@ class Int8PatchCore(PatchCore):
     """float32: file of the float32 backbone."""
 
     float32: Path | None = None
+
+    @classmethod
+    def of(cls, method: PatchCore, float32: Path) -> Self:
+        return cls(**read_options(method), float32=float32)
 
     def open_source(self, request: SourceRequest) -> FeatureSource:
         float32 = replace(request, backbone=self.float32)

@@ -8,7 +8,6 @@ length, squared distance, and the largest one as image score. Nothing is trained
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -221,11 +220,6 @@ class PatchCore(Method[PatchCoreModel]):
             rows_at, columns_at = patchcore_bank.cells_under(shape, canvas.map_hw)
             enlarged = grids[:, rows_at][:, :, columns_at]
         return maps.anomaly_map_numpy({"all": enlarged}, canvas), scores
-
-    def in_int8(self, backbone: Path) -> "PatchCore":
-        from learning.methods.patchcore.int8 import Int8PatchCore  # it is made from this class
-
-        return Int8PatchCore(**read_options(self), float32=backbone)
 
     def head(
         self, model: PatchCoreModel, features: Mapping[str, Var], canvas: MapCanvas

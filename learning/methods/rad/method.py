@@ -9,7 +9,6 @@ webs and loose parts.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any, ClassVar, Final, Self, TypeVar
 
 import numpy as np
@@ -261,7 +260,7 @@ class Rad(Method[RadModel]):
             levels=codes.LEVELS if self.precision == INT8 else None,
         )
 
-    def in_int8(self, backbone: Path) -> Self:
+    def in_int8(self) -> Self:
         """With the bank in codes of 8 bits (learning.graph.codes), unless it is searched
         anywhere."""
         return self if self.radius is None else replace(self, precision=INT8)

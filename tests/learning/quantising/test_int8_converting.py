@@ -57,7 +57,7 @@ def without_rounding(monkeypatch):
         return Quantisation("int8", "uint8", "minmax", 1, "0" * 64, True, True, 1)
 
     monkeypatch.setattr(converting, "quantise_backbone", keep)
-    monkeypatch.setattr(Rad, "in_int8", lambda method, _: method)
+    monkeypatch.setattr(Rad, "in_int8", lambda method: method)
 
 
 def stored_pictures(engine: Path) -> list[Path]:

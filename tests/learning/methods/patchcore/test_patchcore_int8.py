@@ -7,7 +7,7 @@ from engine_parts import HW, parts
 from learning.backbones.zoo import DEFAULT, resolve
 from learning.methods.feature_source import SourceRequest
 from learning.methods.patchcore import bank as patchcore_bank
-from learning.methods.patchcore.int8 import FLOAT32
+from learning.methods.patchcore.int8 import FLOAT32, Int8PatchCore
 from learning.methods.patchcore.method import PatchCore
 from learning.quantising.backbone import quantise_backbone
 
@@ -45,5 +45,5 @@ def fit(method, backbone):
 def test_the_rows_are_those_that_float32_features_choose(method, int8_backbone):
     chosen = fit(method, resolve(DEFAULT))
     assert len(chosen) > 20
-    assert fit(method.in_int8(resolve(DEFAULT)), int8_backbone) == chosen
+    assert fit(Int8PatchCore.of(method, resolve(DEFAULT)), int8_backbone) == chosen
     assert fit(method, int8_backbone) != chosen
