@@ -193,6 +193,8 @@ def test_a_disk_that_is_full_leaves_whole_segments(
     sink = opened(tmp_path)
     for number in range(80):
         sink.write(inspection(number, pts_s=number / 25), FlatPicture(number))
+    assert sink._finishing is not None
+    sink._finishing.result(30)  # the disk is full for the second segment only
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", full)
         items = [inspection(number, pts_s=number / 25) for number in range(80, 140)]
