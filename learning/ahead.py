@@ -20,4 +20,4 @@ def compute_ahead(
             result = coming.popleft().result()
             coming.extend(pool.submit(compute, later) for later in items[number : number + 1])
             yield item, result
-            del result
+            del result  # before the next one is waited for

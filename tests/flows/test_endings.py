@@ -21,8 +21,7 @@ from web_server import Page, WebServer
 
 from inspector.outputs.json_log import read_log
 
-MOST_LATE = timedelta(seconds=2.2)
-"""The video of a live source is at most a second behind, and a busy machine adds to that."""
+MOST_LATE = timedelta(seconds=1.2)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
@@ -53,11 +52,11 @@ def test_a_killed_process_leaves_a_readable_video_and_log(tmp_path: Path) -> Non
     with av.open(str(out / "annotated.mp4")) as container:
         frames = list(container.decode(video=0))
     last_s = (records[-1]["captured_ns"] - records[0]["captured_ns"]) / 1e9
-    assert float(frames[-1].pts * frames[-1].time_base) >= last_s - MOST_LATE.total_seconds()
+    assert float(frames[-1].pts * frames[-1].time_base) >= last_s - 1.0
 
 
 @pytest.mark.parametrize(
-    ("fps", "wait_s"), [(0.4, 0.0), (0.4, 2.4), (0.4, 4.9), (100, 0.0), (25, 3.0)]
+    ("fps", "wait_s"), [(0.4, 0.0), (0.4, 1.3), (0.4, 4.0), (100, 0.0), (25, 1.5)]
 )
 def test_a_kill_at_any_time_loses_at_most_the_last_second_of_the_video(
     tmp_path: Path, fps: float, wait_s: float

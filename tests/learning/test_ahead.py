@@ -4,12 +4,13 @@ import threading
 import weakref
 
 import pytest
+from waiting import wait_for
 
 from learning.ahead import compute_ahead
 
 
 class Result:
-    """A result that tells when it is freed."""
+    """Can be referred to weakly."""
 
 
 def test_the_results_come_in_order_from_another_thread():
@@ -34,11 +35,16 @@ def test_one_result_is_computed_while_another_is_used():
         assert not any(event.is_set() for event in begun[item + 2 :])
 
 
-def test_a_result_is_freed_when_the_next_one_is_used():
-    earlier = []
-    for _, result in compute_ahead(lambda _: Result(), range(4), ""):
-        assert all(each() is None for each in earlier)
-        earlier.append(weakref.ref(result))
+def test_a_result_is_freed_before_the_next_one_is_waited_for():
+    used = []
+
+    def compute(number):
+        if number:
+            wait_for(lambda: len(used) == number and used[-1]() is None)
+        return Result()
+
+    for _, result in compute_ahead(compute, range(4), ""):
+        used.append(weakref.ref(result))
         del result
 
 
